@@ -1,0 +1,60 @@
+import type { Judged, Unjudged } from '../model.ts';
+
+export type Row = Record<string, unknown>;
+export type Thresholds = Readonly<Record<string, Threshold>>;
+
+export interface Threshold {
+  default: number;
+  unit: 'seconds' | 'sessions' | 'transactions';
+  /** What it decides, and where the figure comes from. */
+  about: string;
+}
+
+/**
+ * Runs `jobs/<job>.sql`, or `jobs/<job>.<statement>.sql`, on the node that is checked: read-only, bounded in time and
+ * locks. A column named `query` comes normalised: no literal of a watched database ever reaches a judge.
+ */
+export type Ask = (statement?: string, params?: readonly unknown[]) => Promise<Row[]>;
+
+/** Who may not be touched on this target, whatever it did: the reason as chat shows it, else null. */
+export type ProtectedBecause = (session: {
+  pid: number;
+  user: string | null;
+  application: string | null;
+  backendType: string | null;
+}) => string | null;
+
+export interface JudgeContext<T extends Thresholds> {
+  thresholds: { readonly [K in keyof T]: number };
+  /** By the watched server's clock. */
+  now: Date;
+  node: { name: string; isStandby: boolean; role: string; seesAll: boolean };
+  protectedBecause: ProtectedBecause;
+}
+
+export interface Job<F = unknown, T extends Thresholds = Thresholds> {
+  name: string;
+  title: string;
+  /** page: an alert at once · report: one line of a weekly message. */
+  delivery: 'page' | 'report';
+  scope: 'target' | 'node' | 'database';
+  /** Six cron fields, the first is seconds. */
+  schedule: string;
+  /** Found for this long without a gap before an alert fires. */
+  fire: { afterSeconds: number };
+  /** A firing alert clears when nothing was found at `factor` × thresholds for `samples` checks in a row. */
+  clear: { factor: number; samples: number };
+  thresholds: T;
+  /** Facts for the judge; the rows of `jobs/<name>.sql` where it is left out. */
+  gather?(ask: Ask): Promise<F>;
+  /** Pure: no clock, no database, no memory. */
+  judge(facts: F, context: JudgeContext<T>): { findings: Judged[]; unjudged: Unjudged[] };
+}
+
+/** A job of any facts, as the lists keep it. */
+// biome-ignore lint/suspicious/noExplicitAny: facts are private to each job; only its own gather and judge meet.
+export type AnyJob = Job<any, any>;
+
+export function defineJob<F, const T extends Thresholds>(job: Job<F, T>): Job<F, T> {
+  return job;
+}

@@ -1,0 +1,108 @@
+/**
+ * The words of pgorderly. Code, chat and docs use these and no others:
+ *
+ * target · node        a PostgreSQL cluster that is watched · one of its servers
+ * job · check          a detector · one run of a job on a target
+ * tick · entry         the moment at which a schedule fires · one item of a queue
+ * finding · alert      what a check found · its life over time: firing or resolved
+ * runbook · plan · run a remedy as a Markdown file · it with parameters filled in · one execution of a plan
+ * approval · silence   one person's yes or no · a matcher with an end
+ * audit entry          one line of the append-only, hash-chained record
+ * card                 what chat shows of an alert or a run
+ */
+
+export const severities = ['info', 'warning', 'critical'] as const;
+export type Severity = (typeof severities)[number];
+
+export const risks = ['low', 'medium', 'high', 'irreversible'] as const;
+export type Risk = (typeof risks)[number];
+
+/** What kind of power a runbook needs; each class has its own, optional login on a target. */
+export const runbookClasses = ['signal', 'maintain', 'ddl', 'replication', 'settings'] as const;
+export type RunbookClass = (typeof runbookClasses)[number];
+
+/** Times that identify a backend are epoch microseconds as text: a JavaScript Date would lose the microseconds. */
+export type Subject =
+  | { kind: 'backend'; pid: number; backendStart: string }
+  | { kind: 'prepared-transaction'; gid: string };
+
+/** A runbook that would help, with its parameters filled in, and what it frees and what is lost. */
+export interface Offer {
+  name: string;
+  params: Record<string, string>;
+  does: string;
+}
+
+/** What a job's judge returns; the check adds where it was found. */
+export interface Judged {
+  database: string | null;
+  /** What is wrong, not who: stays the same as long as the trouble is the same. */
+  fingerprint: string;
+  severity: Severity;
+  /** One sentence that says what is wrong. */
+  title: string;
+  /** How bad, since when and until when. */
+  summary: string;
+  /** Monospaced proof, such as a lock tree. */
+  evidence?: string;
+  subject: Subject;
+  facts: Record<string, unknown>;
+  /** Best first. */
+  runbooks: Offer[];
+  impact: { what: string; etaSeconds: number | null } | null;
+}
+
+export interface Finding extends Judged {
+  job: string;
+  target: string;
+  node: string;
+}
+
+/** Something a job could not look at, and the one thing that would let it. */
+export interface Unjudged {
+  node?: string;
+  database?: string;
+  reason: string;
+  remedy: string;
+}
+
+export const outcomes = ['findings', 'error', 'cannot-judge', 'ok'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+/** What one check of one job on one target came to. */
+export interface CheckResult {
+  job: string;
+  target: string;
+  outcome: Outcome;
+  reason: string | null;
+  durationMs: number;
+  findings: Finding[];
+  /** Found only when the thresholds are lowered to the clearing level: keeps a firing alert firing, opens none. */
+  lingering: Finding[];
+  unjudged: Unjudged[];
+  /** Nodes that were judged; only what was covered can resolve. */
+  covered: string[];
+}
+
+export const runStates = [
+  'proposed',
+  'approved',
+  'scheduled',
+  'denied',
+  'expired',
+  'refused',
+  'withdrawn',
+  'running',
+  'recovering',
+  'succeeded',
+  'failed',
+  'stopped',
+  'unknown',
+] as const;
+export type RunState = (typeof runStates)[number];
+
+/** A Slack user: distinct people are told apart by user id and team. */
+export interface Person {
+  userId: string;
+  teamId: string;
+}
