@@ -106,3 +106,6 @@ export interface Person {
   userId: string;
   teamId: string;
 }
+
+/** What is said to people, before chat or a terminal gives it its form: plain words are never read as markup. */
+export type Text = readonly (string | { user: string } | { code: string })[];

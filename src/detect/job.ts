@@ -45,6 +45,8 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds> {
   /** A firing alert clears when nothing was found at `factor` × thresholds for `samples` checks in a row. */
   clear: { factor: number; samples: number };
   thresholds: T;
+  /** Facts whose figures are compared before and after a fix, with what a person calls them. */
+  measures: Readonly<Record<string, { label: string; unit: Threshold['unit'] }>>;
   /** Facts for the judge; the rows of `jobs/<name>.sql` where it is left out. */
   gather?(ask: Ask): Promise<F>;
   /** Pure: no clock, no database, no memory. */

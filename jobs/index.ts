@@ -1,0 +1,6 @@
+import type { AnyJob } from '../src/detect/job.ts';
+import { lockChains } from './lock-chains.ts';
+import { longTransactions } from './long-transactions.ts';
+
+/** Every job, in the order in which a sweep runs them. */
+export const jobs: readonly AnyJob[] = [lockChains, longTransactions];

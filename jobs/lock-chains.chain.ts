@@ -1,0 +1,128 @@
+import {
+  type Blocker,
+  buildGraph,
+  type ChainSession,
+  type Graph,
+  type PreparedWait,
+  rootsOf,
+  victimsOf,
+} from './lock-chains.graph.ts';
+
+/** One row of lock-chains.names.sql. */
+export interface RelationName {
+  oid: number;
+  name: string;
+  /** An index or a TOAST table. */
+  isPart: boolean;
+}
+
+export interface LockFacts {
+  sessions: readonly ChainSession[];
+  prepared: readonly PreparedWait[];
+  /** Empty where they could not be read. */
+  names: readonly RelationName[];
+}
+
+/** What a session waits for. A row is told by its table, since the rows in demand change each second. */
+export interface Contended {
+  /** The same whether or not names could be read. */
+  key: string;
+  /** "shop.orders", "a row of shop.orders", "relation 16423", "advisory 0/42/1". */
+  name: string;
+  isRow: boolean;
+}
+
+/** One root with all that wait for it. */
+export interface Chain {
+  graph: Graph;
+  root: Blocker;
+  /** Each victim with the one it stands behind. */
+  victims: ReadonlyMap<number, Blocker>;
+  /** Who wait for a strong lock on a relation and make others wait by that, the most obstructive first. */
+  amplifiers: readonly number[];
+  /** What most victims wait behind, among what the root's direct waiters wait for. */
+  object: Contended;
+  database: string | null;
+  objectOf(waiter: ChainSession): Contended;
+}
+
+/** All chains, the one with most victims first. */
+export function findChains(facts: LockFacts): Chain[] {
+  const graph = buildGraph(facts.sessions, facts.prepared);
+  const names = new Map(facts.names.map((name) => [name.oid, name]));
+  const objectOf = (waiter: ChainSession) => contendedBy(graph, waiter, names);
+  const chains = rootsOf(graph).flatMap((root) => {
+    const worst = worstWait(graph, root, objectOf);
+    const victims = victimsOf(graph, root);
+    return worst ? [{ graph, root, victims, amplifiers: amplifiersOf(graph, victims), ...worst, objectOf }] : [];
+  });
+  return chains.sort((a, b) => b.victims.size - a.victims.size);
+}
+
+function worstWait(graph: Graph, root: Blocker, objectOf: Chain['objectOf']) {
+  const groups = new Map<string, { object: Contended; database: string | null; pids: number[] }>();
+  for (const pid of graph.waitersOf.get(root) ?? []) {
+    const waiter = graph.sessions.get(pid);
+    if (!waiter) continue;
+    const object = objectOf(waiter);
+    const group = groups.get(object.key);
+    if (group) group.pids.push(pid);
+    else groups.set(object.key, { object, database: waiter.database, pids: [pid] });
+  }
+  const sized = [...groups.values()].map(({ object, database, pids }) => {
+    return { object, database, size: pids.length + victimsOf(graph, ...pids).size };
+  });
+  const worst = sized.sort((a, b) => b.size - a.size || (a.object.key < b.object.key ? -1 : 1))[0];
+  return worst && { object: worst.object, database: worst.database };
+}
+
+const strongModes = ['ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'];
+
+function amplifiersOf(graph: Graph, victims: ReadonlyMap<number, Blocker>): number[] {
+  const waitersOf = (pid: number) => graph.waitersOf.get(pid)?.length ?? 0;
+  return [...victims.keys()]
+    .filter((pid) => {
+      const session = graph.sessions.get(pid);
+      return session?.lockType === 'relation' && strongModes.includes(session.mode ?? '') && waitersOf(pid) > 0;
+    })
+    .sort((a, b) => waitersOf(b) - waitersOf(a));
+}
+
+function contendedBy(graph: Graph, waiter: ChainSession, names: ReadonlyMap<number, RelationName>): Contended {
+  const isRow = ['tuple', 'transactionid', 'spectoken'].includes(waiter.lockType ?? '');
+  const relations = relationsOf(graph, waiter, isRow);
+  const what = relations.length > 0 ? `relation ${relations[0]}` : otherName(waiter, isRow);
+  const relation = waiter.isNameable && nameRelations(relations, names);
+  return {
+    key: `database ${waiter.lockDatabaseOid ?? waiter.databaseOid} ${what}`,
+    name: `${isRow && relations.length > 0 ? 'a row of ' : ''}${relation || what}`,
+    isRow,
+  };
+}
+
+/** The relation by its oid; of a row, those that it may be of. */
+function relationsOf(graph: Graph, waiter: ChainSession, isRow: boolean): readonly number[] {
+  if (waiter.relationOid !== null) return [waiter.relationOid];
+  if (!isRow) return [];
+  if (waiter.rowOf !== null) return [waiter.rowOf];
+  // Without a lock on the row itself (a duplicate key): both sides have locked its table for writing.
+  const others = (graph.blockersOf.get(waiter.pid) ?? []).map((blocker) => writesOf(graph, blocker));
+  return (waiter.writes ?? []).filter((oid) => others.some((writes) => writes.includes(oid)));
+}
+
+function writesOf(graph: Graph, blocker: Blocker): readonly number[] {
+  const row = typeof blocker === 'string' ? graph.prepared.get(blocker) : graph.sessions.get(blocker);
+  return row?.writes ?? [];
+}
+
+function otherName({ lockType, objectKey }: ChainSession, isRow: boolean): string {
+  if (isRow) return 'transaction';
+  return lockType === 'virtualxid' ? 'older transactions' : [lockType, objectKey].filter(Boolean).join(' ');
+}
+
+/** A row's table is meant, not the indexes that were locked with it. */
+function nameRelations(relations: readonly number[], names: ReadonlyMap<number, RelationName>): string {
+  const known = relations.flatMap((oid) => names.get(oid) ?? []);
+  const tables = known.filter((one) => !one.isPart);
+  return (tables.length > 0 ? tables : known).map((one) => one.name.replace(/\s+/g, ' ')).join(' or ');
+}

@@ -1,0 +1,78 @@
+import type { JudgeContext, Thresholds } from '../src/detect/job.ts';
+import type { Offer } from '../src/model.ts';
+import type { Chain } from './lock-chains.chain.ts';
+import { type Blocker, type ChainSession, freedBy } from './lock-chains.graph.ts';
+import {
+  count,
+  inWords,
+  isIdleInTransaction,
+  statementParams,
+  transactionParams,
+  whyNotOffered,
+} from './shared/sessions.ts';
+
+interface Bounds {
+  protectedBecause: JudgeContext<Thresholds>['protectedBecause'];
+  /** A younger root is not offered: ending it would only pass the lock on to the next. */
+  minRootSeconds: number;
+}
+
+/** What would help, the cheapest first, and why the root is not offered, if it isn't: reads on from its name. */
+export function offersFor(chain: Chain, bounds: Bounds): { offers: Offer[]; notOffered: string | null } {
+  const queued = offerQueuedDdl(chain, bounds);
+  const offers = queued ? [queued] : [];
+  if (typeof chain.root === 'string')
+    return { offers, notOffered: 'has no session: whether it is committed or rolled back is for a person to decide' };
+  const session = chain.graph.sessions.get(chain.root);
+  const notOffered = session ? whyRootNotOffered(session, bounds) : 'has gone';
+  return session && !notOffered
+    ? { offers: [...offers, offerRoot(chain, session)], notOffered }
+    : { offers, notOffered };
+}
+
+/** The queued statement whose end frees most by itself. */
+function offerQueuedDdl(chain: Chain, { protectedBecause }: Bounds): Offer | null {
+  const choices = chain.amplifiers.flatMap((pid) => {
+    const session = chain.graph.sessions.get(pid);
+    if (!session || session.state !== 'active' || whyNotOffered(session, protectedBecause)) return [];
+    const freed = freedBy(chain.graph, pid).size;
+    return freed > 0 ? [{ session, freed }] : [];
+  });
+  const best = choices.sort((a, b) => b.freed - a.freed)[0];
+  if (!best) return null;
+  const { pid, transactionSeconds } = best.session;
+  const what = `cancels pid ${pid}'s statement that queues for ${chain.objectOf(best.session).name}`;
+  const lost = `its change is not made, its transaction of ${inWords(transactionSeconds ?? 0)} is rolled back`;
+  const does = `${what}; ${lost}; ${frees(chain, pid)}.`;
+  return { name: 'cancel-queued-ddl', params: statementParams(best.session), does };
+}
+
+function whyRootNotOffered(session: ChainSession, { protectedBecause, minRootSeconds }: Bounds): string | null {
+  if (session.preventsWraparound) return 'is an autovacuum that prevents wraparound';
+  const why = whyNotOffered(session, protectedBecause);
+  if (why) return why;
+  if (session.blockedBy) return 'waits itself, for somebody who could not be seen';
+  if (session.xactStart === null || session.transactionSeconds === null)
+    return 'holds its lock outside a transaction, as advisory locks may be held';
+  if (session.transactionSeconds < minRootSeconds)
+    return `began its transaction only ${inWords(session.transactionSeconds)} ago`;
+  return null;
+}
+
+function offerRoot(chain: Chain, session: ChainSession): Offer {
+  const { pid } = session;
+  const lost = `its transaction of ${inWords(session.transactionSeconds ?? 0)} is rolled back`;
+  if (isIdleInTransaction(session)) {
+    const does = `ends pid ${pid}'s connection; ${lost}; ${frees(chain, pid)}. Cancel would do nothing: it is idle.`;
+    return { name: 'terminate-session', params: transactionParams(session), does };
+  }
+  const does = `cancels pid ${pid}'s statement; ${lost}; ${frees(chain, pid)}.`;
+  return { name: 'cancel-query', params: statementParams(session), does };
+}
+
+function frees(chain: Chain, gone: Blocker): string {
+  const freed = [...freedBy(chain.graph, gone)].filter((pid) => chain.victims.has(pid)).length;
+  if (freed === 0) return 'frees nobody by itself, since all who wait for it wait for others too';
+  const all = chain.victims.size;
+  return freed === all ? `frees ${count(freed, 'waiting session')}` : `frees ${freed} of ${all} waiting sessions`;
+}

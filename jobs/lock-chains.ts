@@ -1,0 +1,195 @@
+import { type Ask, defineJob, type JudgeContext } from '../src/detect/job.ts';
+import type { Judged, Severity } from '../src/model.ts';
+import { type Chain, findChains, type LockFacts, type RelationName } from './lock-chains.chain.ts';
+import type { ChainSession, PreparedWait } from './lock-chains.graph.ts';
+import { offersFor } from './lock-chains.offers.ts';
+import { drawTree } from './lock-chains.tree.ts';
+import { count, describeClient, inWords, isIdleInTransaction, unjudgedForBlindRole } from './shared/sessions.ts';
+
+const thresholds = {
+  minWaitSeconds: {
+    default: 60,
+    unit: 'seconds',
+    about:
+      'One session that waits so long is a warning (check_postgres, pgEdge: 60 s); ten that wait a third of it too.',
+  },
+  criticalWaitSeconds: {
+    default: 300,
+    unit: 'seconds',
+    about: 'One session that waits so long is critical (pganalyze: 5 min).',
+  },
+  criticalVictims: {
+    default: 20,
+    unit: 'sessions',
+    about: 'So many that wait half of minWaitSeconds are critical; so is a fifth of max_connections.',
+  },
+} as const;
+
+type Context = JudgeContext<typeof thresholds>;
+
+export const lockChains = defineJob({
+  name: 'lock-chains',
+  title: 'Sessions that wait for locks',
+  delivery: 'page',
+  scope: 'node',
+  schedule: '*/10 * * * * *',
+  fire: { afterSeconds: 20 },
+  clear: { factor: 0.5, samples: 3 },
+  thresholds,
+  measures: {
+    victimCount: { label: 'waiting sessions', unit: 'sessions' },
+    longestWaitSeconds: { label: 'oldest wait', unit: 'seconds' },
+  },
+  gather,
+  judge(facts: LockFacts, context: Context) {
+    const findings = findChains(facts).flatMap((chain) => judgeChain(chain, context) ?? []);
+    const what = 'what those who block are doing is not judged';
+    return { findings, unjudged: context.node.seesAll ? [] : [unjudgedForBlindRole(context.node.role, what)] };
+  },
+});
+
+async function gather(ask: Ask): Promise<LockFacts> {
+  const sessions = (await ask()) as unknown as ChainSession[];
+  const isPreparedInvolved = sessions.some((session) => session.blockedBy?.includes(0));
+  const prepared = (isPreparedInvolved ? await ask('prepared') : []) as unknown as PreparedWait[];
+  const oids = sessions.flatMap(({ relationOid, rowOf, writes }) => [relationOid, rowOf, ...(writes ?? [])]);
+  const known = [...new Set(oids.filter((oid) => oid !== null))];
+  // Names may be refused: pg_class itself may be what is locked. The finding says "relation 16423" then.
+  const names = known.length > 0 ? await ask('names', [known]).catch(() => []) : [];
+  return { sessions, prepared, names: names as unknown as RelationName[] };
+}
+
+function judgeChain(chain: Chain, context: Context): Judged | null {
+  const severity = grade(chain, context.thresholds);
+  const subject = subjectOf(chain);
+  if (!severity || !subject) return null;
+  const { protectedBecause, thresholds: limits } = context;
+  const { offers, notOffered } = offersFor(chain, { protectedBecause, minRootSeconds: limits.minWaitSeconds });
+  return {
+    database: chain.database,
+    fingerprint: chain.object.key,
+    severity,
+    title: titleOf(chain),
+    summary: summarize(chain, notOffered),
+    evidence: drawTree(chain),
+    subject,
+    facts: factsOf(chain, notOffered),
+    runbooks: offers,
+    impact: null,
+  };
+}
+
+function grade(chain: Chain, thresholds: Context['thresholds']): Severity | null {
+  const { minWaitSeconds, criticalWaitSeconds, criticalVictims } = thresholds;
+  const waits = victimSessions(chain).map((session) => session.waitSeconds ?? 0);
+  const waiting = (seconds: number) => waits.filter((wait) => wait >= seconds).length;
+  const maxConnections = victimSessions(chain)[0]?.maxConnections ?? Number.POSITIVE_INFINITY;
+  if (waiting(criticalWaitSeconds) > 0) return 'critical';
+  if (waiting(minWaitSeconds / 2) >= criticalVictims || waits.length >= maxConnections / 5) return 'critical';
+  return waiting(minWaitSeconds) > 0 || waiting(minWaitSeconds / 3) >= 10 ? 'warning' : null;
+}
+
+function subjectOf({ root, graph }: Chain): Judged['subject'] | null {
+  if (typeof root === 'string') return { kind: 'prepared-transaction', gid: root };
+  const session = graph.sessions.get(root);
+  // Empty where the role is blind: such a session is shown, and never offered.
+  return session ? { kind: 'backend', pid: root, backendStart: session.backendStart ?? '' } : null;
+}
+
+function titleOf(chain: Chain): string {
+  const waiting = `${count(chain.victims.size, 'session')} wait${chain.victims.size === 1 ? 's' : ''}`;
+  if (isHandedOn(chain)) return `${waiting} in turn for ${chain.object.name}`;
+  if (typeof chain.root === 'string') return `${waiting} behind one prepared transaction`;
+  const root = chain.graph.sessions.get(chain.root);
+  if (root && isIdleInTransaction(root)) return `${waiting} behind one idle transaction`;
+  if (root?.state === 'active' && root.backendType === 'client backend')
+    return `${waiting} behind one running statement`;
+  return `${waiting} behind one ${root?.backendType === 'client backend' ? 'idle session' : (root?.backendType ?? 'session')}`;
+}
+
+/** Each holder is younger than the waits for it: ending one helps nobody. */
+function isHandedOn(chain: Chain): boolean {
+  const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
+  const age = root?.transactionSeconds ?? Number.POSITIVE_INFINITY;
+  return (
+    chain.object.isRow &&
+    victimSessions(chain).some((one) => one.waitSource === 'waitstart' && (one.waitSeconds ?? 0) > age + 1)
+  );
+}
+
+function summarize(chain: Chain, notOffered: string | null): string {
+  const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
+  const longest = victimSessions(chain).reduce((a, b) => ((b.waitSeconds ?? 0) > (a.waitSeconds ?? 0) ? b : a));
+  const atMost = longest.waitSource === 'waitstart' ? '' : 'at most ';
+  return [
+    root ? describeRoot(chain, root) : describePrepared(chain),
+    `They wait for ${chain.object.name}, the longest for ${atMost}${inWords(longest.waitSeconds ?? 0)}.`,
+    isHandedOn(chain) && `The lock passes from one transaction to the next. Who wants it: ${listWriters(chain)}.`,
+    root && notOffered && `Pid ${root.pid} is not offered to be stopped: it ${notOffered}.`,
+  ]
+    .filter(Boolean)
+    .join('\n');
+}
+
+function describeRoot(chain: Chain, root: ChainSession): string {
+  const who = `pid ${root.pid} (${describeClient(root)})`;
+  const holding = `holding a lock on ${chain.object.name}`;
+  if (root.state === null) return `${who}, ${root.backendType ?? 'hidden from the monitoring role'}, ${holding}.`;
+  if (isIdleInTransaction(root))
+    return `${who} has been idle in transaction for ${inWords(root.stateSeconds ?? 0)}, ${holding}.`;
+  if (root.state !== 'active') return `${who} is ${root.state}, ${holding}.`;
+  const age = `in a transaction of ${inWords(root.transactionSeconds ?? 0)}`;
+  return `${who} has been running one statement for ${inWords(root.statementSeconds ?? 0)} ${age}, ${holding}.`;
+}
+
+function describePrepared({ root, graph, object }: Chain): string {
+  const prepared = graph.prepared.get(String(root));
+  const literal = `'${String(root).replaceAll("'", "''")}'`;
+  return [
+    `A transaction of role ${prepared?.owner} was prepared ${inWords(prepared?.preparedSeconds ?? 0)} ago and holds a lock on ${object.name}.`,
+    `In database ${prepared?.database}, \`commit prepared ${literal}\` or \`rollback prepared ${literal}\` ends it; that is for a`,
+    'person who knows what it was about, and no runbook does it.',
+  ].join(' ');
+}
+
+/** "web (role app) 38 sessions, etl (role batch) 2 sessions". */
+function listWriters({ graph, root, victims }: Chain): string {
+  const tally = new Map<string, number>();
+  for (const pid of [root, ...victims.keys()]) {
+    const session = graph.sessions.get(Number(pid));
+    const who = `${session?.application || 'an unnamed application'} (role ${session?.user})`;
+    tally.set(who, (tally.get(who) ?? 0) + 1);
+  }
+  const ranked = [...tally].sort(([, a], [, b]) => b - a).slice(0, 3);
+  return ranked.map(([who, number]) => `${who} ${count(number, 'session')}`).join(', ');
+}
+
+function factsOf(chain: Chain, notOffered: string | null): Record<string, unknown> {
+  const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
+  const victims = victimSessions(chain);
+  return {
+    victimCount: victims.length,
+    longestWaitSeconds: Math.max(...victims.map((session) => session.waitSeconds ?? 0)),
+    waitSource: victims[0]?.waitSource,
+    object: chain.object.name,
+    amplifiers: chain.amplifiers,
+    ...(root ? { root: rootFacts(root) } : { prepared: chain.graph.prepared.get(String(chain.root)) }),
+    ...(notOffered ? { notOffered: { why: notOffered } } : {}),
+    waiters: victims.map((session) => ({
+      pid: session.pid,
+      blockedBy: [...new Set(session.blockedBy)],
+      waitSeconds: session.waitSeconds,
+      mode: session.mode,
+      object: chain.objectOf(session).name,
+    })),
+  };
+}
+
+function rootFacts(root: ChainSession): Record<string, unknown> {
+  const { pid, user, application, client, backendType, state, transactionSeconds, query } = root;
+  return { pid, role: user, application, client, backendType, state, transactionSeconds, query };
+}
+
+function victimSessions({ graph, victims }: Chain): ChainSession[] {
+  return [...victims.keys()].flatMap((pid) => graph.sessions.get(pid) ?? []);
+}

@@ -1,0 +1,99 @@
+import { createPostgresBackend, createRedisBackend, runMigrations, withBackend } from 'bullmq';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { errorFields, type Logger } from '../log.ts';
+
+/** What we use of a BullMQ queue and worker, the same on both backends. */
+export interface EntryQueue {
+  add(name: string, data: Record<string, string>, options?: Record<string, unknown>): Promise<unknown>;
+  clean(graceMs: number, limit: number, type: 'completed' | 'failed'): Promise<unknown>;
+  close(): Promise<void>;
+}
+export interface EntryWorker {
+  close(force?: boolean): Promise<void>;
+}
+export type Process = (data: Record<string, string>) => Promise<void>;
+
+export interface Backend {
+  queue(name: string): EntryQueue;
+  worker(name: string, process: Process, concurrency: number): EntryWorker;
+  /** Redis forgets finished entries by age; on PostgreSQL that deadlocks, so the sweep cleans them. */
+  needsCleaning: boolean;
+  close(): Promise<void>;
+}
+
+/** Redis where a URL is given (several machines share the work), else the state database. */
+export async function openBackend(redisUrl: string | null, stateUrl: string, log: Logger): Promise<Backend> {
+  return redisUrl === null ? openPostgres(stateUrl, log) : openRedis(redisUrl, log);
+}
+
+/** An hour: a replica whose clock is late finds the entry of its tick still there, and adds none. */
+const keepSeconds = 3_600;
+
+function openRedis(url: string, log: Logger): Backend {
+  const { Queue, Worker } = withBackend(createRedisBackend);
+  const open = (options: object) => {
+    const redis = new Redis(url, { maxRetriesPerRequest: null, ...options });
+    redis.on('error', (error) => log.warn(errorFields(error), 'redis connection lost'));
+    return redis;
+  };
+  const producer = open({ commandTimeout: 5_000 });
+  const consumer = open({ socketTimeout: 15_000 });
+  return {
+    needsCleaning: false,
+    queue: (name) =>
+      listened(
+        new Queue(name, {
+          connection: producer,
+          defaultJobOptions: { attempts: 1, removeOnComplete: { age: keepSeconds }, removeOnFail: { age: keepSeconds } },
+        }),
+        log,
+      ),
+    worker: (name, process, concurrency) =>
+      listened(
+        new Worker(name, (entry) => process(entry.data), { connection: consumer, concurrency, maxStalledCount: 0 }),
+        log,
+      ),
+    close: async () => {
+      producer.disconnect();
+      consumer.disconnect();
+    },
+  };
+}
+
+async function openPostgres(url: string, log: Logger): Promise<Backend> {
+  const { Queue, Worker } = withBackend(createPostgresBackend);
+  const schema = 'pgorderly_queue';
+  await migrateSchema(url, schema);
+  const connection = {
+    connectionString: url,
+    schema,
+    max: 3,
+    application_name: 'pgorderly/queue',
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 15_000,
+    keepAlive: true,
+  };
+  return {
+    needsCleaning: true,
+    queue: (name) => listened(new Queue(name, { connection, defaultJobOptions: { attempts: 1 } }), log),
+    worker: (name, process, concurrency) =>
+      listened(new Worker(name, (entry) => process(entry.data), { connection, concurrency, maxStalledCount: 0 }), log),
+    close: async () => {},
+  };
+}
+
+async function migrateSchema(url: string, schema: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    await runMigrations(client, schema);
+  } finally {
+    await client.end();
+  }
+}
+
+function listened<T extends { on(event: 'error', listener: (error: Error) => void): unknown }>(one: T, log: Logger): T {
+  one.on('error', (error) => log.warn(errorFields(error), 'queue connection trouble'));
+  return one;
+}

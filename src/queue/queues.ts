@@ -1,0 +1,126 @@
+import { errorFields, type Logger } from '../log.ts';
+import type { Nudges } from '../remedy/context.ts';
+import type { Backend, EntryQueue, EntryWorker } from './backend.ts';
+
+/** What is done when an entry arrives. Each reads what is due by itself: an entry lost, doubled or late is harmless. */
+export interface Workers {
+  check(job: string, target: string, tickAt: Date): Promise<void>;
+  run(id: number): Promise<void>;
+  channel(channel: string): Promise<void>;
+}
+
+const names = {
+  checks: 'pgorderly-checks',
+  runs: 'pgorderly-runs',
+  channels: 'pgorderly-channels',
+} as const;
+
+/** The three queues. An entry is a nudge: ids only, retried by nobody. */
+export class Queues implements Nudges {
+  private readonly backend: Backend;
+  private readonly log: Logger;
+  private readonly queues: Record<keyof typeof names, EntryQueue>;
+  private workers: EntryWorker[] = [];
+
+  constructor(backend: Backend, log: Logger) {
+    this.backend = backend;
+    this.log = log;
+    this.queues = {
+      checks: backend.queue(names.checks),
+      runs: backend.queue(names.runs),
+      channels: backend.queue(names.channels),
+    };
+  }
+
+  /** Starts taking entries. */
+  work(workers: Workers, concurrency: { checks: number; runs: number; channels: number }): void {
+    const { backend } = this;
+    this.workers = [
+      backend.worker(
+        names.checks,
+        this.logged('check', (data) =>
+          workers.check(data['job'] ?? '', data['target'] ?? '', new Date(data['tickAt'] ?? '')),
+        ),
+        concurrency.checks,
+      ),
+      backend.worker(
+        names.runs,
+        this.logged('run', (data) => workers.run(Number(data['id']))),
+        concurrency.runs,
+      ),
+      backend.worker(
+        names.channels,
+        this.logged('channel', (data) => workers.channel(data['channel'] ?? '')),
+        concurrency.channels,
+      ),
+    ];
+  }
+
+  /** One entry for a tick, however many replicas tick: the same jobId is the same entry. */
+  async tick(job: string, target: string, at: Date): Promise<void> {
+    await this.queues.checks.add(
+      'check',
+      { job, target, tickAt: at.toISOString() },
+      { jobId: `${job}.${target}.${Math.floor(at.getTime() / 1000)}`, deduplication: { id: `${job}.${target}` } },
+    );
+  }
+
+  async check(job: string, target: string): Promise<void> {
+    await this.nudge('checks', 'check', { job, target, tickAt: new Date().toISOString() }, undefined);
+  }
+
+  async run(id: number): Promise<void> {
+    await this.nudge('runs', 'run', { id: String(id) }, `run.${id}`);
+  }
+
+  async channel(channel: string): Promise<void> {
+    await this.nudge('channels', 'channel', { channel }, channel);
+  }
+
+  /** Forgets finished entries older than an hour, where the backend doesn't by itself. */
+  async clean(): Promise<void> {
+    if (!this.backend.needsCleaning) return;
+    for (const queue of Object.values(this.queues)) {
+      await queue.clean(3_600_000, 1_000, 'completed');
+      await queue.clean(3_600_000, 1_000, 'failed');
+    }
+  }
+
+  /** Takes no new entries and waits for those under way. */
+  async stopWorking(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.close()));
+    this.workers = [];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.close(true)));
+    await Promise.all(Object.values(this.queues).map((queue) => queue.close()));
+    await this.backend.close();
+  }
+
+  /** A nudge that fails is logged and left to the sweep: what it is about is stored already. */
+  private async nudge(
+    queue: keyof typeof names,
+    name: string,
+    data: Record<string, string>,
+    deduplicationId: string | undefined,
+  ): Promise<void> {
+    const options = deduplicationId ? { deduplication: { id: deduplicationId, keepLastIfActive: true } } : {};
+    try {
+      await this.queues[queue].add(name, data, options);
+    } catch (error) {
+      this.log.warn({ queue, ...errorFields(error) }, 'nudge lost');
+    }
+  }
+
+  private logged(what: string, work: (data: Record<string, string>) => Promise<void>) {
+    return async (data: Record<string, string>) => {
+      try {
+        await work(data);
+      } catch (error) {
+        this.log.error({ what, ...data, ...errorFields(error) }, 'entry failed');
+        throw error;
+      }
+    };
+  }
+}

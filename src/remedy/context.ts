@@ -1,0 +1,43 @@
+import type pg from 'pg';
+import type { CheckNode } from '../detect/check.ts';
+import type { AnyJob, ProtectedBecause } from '../detect/job.ts';
+import type { Logger } from '../log.ts';
+import type { CheckResult, Risk, RunbookClass } from '../model.ts';
+import type { Policy } from './policy.ts';
+import type { Runbook } from './runbook.ts';
+
+/** Wakes the worker that looks at what is due; losing one costs time, never correctness. */
+export interface Nudges {
+  check(job: string, target: string): Promise<void>;
+  run(id: number): Promise<void>;
+  channel(channel: string): Promise<void>;
+}
+
+export interface RemedyNode extends CheckNode {
+  /** Logins by class of runbook; a class left out means observe only. */
+  actionUrls: Partial<Record<RunbookClass, string>>;
+}
+
+export interface RemedyTarget {
+  name: string;
+  environment: string;
+  channel: string;
+  nodes: readonly RemedyNode[];
+  protectedBecause: ProtectedBecause;
+  /** Null where the policy of this risk is off. */
+  policyFor(risk: Risk): Policy | null;
+}
+
+/** All that proposing, deciding and running need; handed in by the composition root. */
+export interface RemedyContext {
+  pool: pg.Pool;
+  runbooks: ReadonlyMap<string, Runbook>;
+  jobs: ReadonlyMap<string, AnyJob>;
+  targets: ReadonlyMap<string, RemedyTarget>;
+  /** Looks again, now; with `everything`, thresholds are zero so that the figures after a fix are seen. */
+  recheck(job: string, target: string, everything: boolean): Promise<CheckResult>;
+  nudges: Nudges;
+  log: Logger;
+  /** This process, as leases name it. */
+  owner: string;
+}

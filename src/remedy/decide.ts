@@ -1,0 +1,93 @@
+import type { Person, Text } from '../model.ts';
+import { appendAudit } from '../state/audit.ts';
+import { addThreadLine, wantRunCard } from '../state/cards.ts';
+import type { Queryable } from '../state/database.ts';
+import { addApproval, lockRun, moveRun, readApprovals, type StoredRun } from '../state/runs.ts';
+import { readPause } from '../state/switches.ts';
+import { openPlan } from './plan.ts';
+import { type Decision, decide } from './policy.ts';
+
+export interface DecideInput {
+  runId: number;
+  /** The plan's hash as the pressed button carried it. */
+  planHash: string;
+  person: Person;
+  verdict: 'yes' | 'no';
+  typed: { target: string; reason: string } | null;
+}
+
+export interface Decided {
+  decision: Decision['reason'] | 'no-run';
+  answer: Text;
+  channel: string | null;
+}
+
+/**
+ * One person's yes or no, in the caller's transaction. The run's row is locked before anything is read: without it two
+ * approvers at once each see only themselves, and the proposal is stuck for ever.
+ */
+export async function decideRun(db: Queryable, input: DecideInput): Promise<Decided> {
+  const run = await lockRun(db, input.runId);
+  if (!run) return { decision: 'no-run', answer: [`There is no run R-${input.runId}. Nothing was done.`], channel: null };
+  const { policy } = openPlan(run.plan, run.planHash);
+  const decision = decide({
+    state: run.state,
+    isExpired: run.isExpired,
+    isPaused: (await readPause(db)) !== null,
+    planHash: run.planHash,
+    pressedHash: input.planHash,
+    person: input.person,
+    verdict: input.verdict,
+    typed: input.typed,
+    target: run.target,
+    askedBy: run.askedBy,
+    policy,
+    approvals: await readApprovals(db, run.id),
+  });
+  const isTaken = decision.reason === 'approved' || decision.reason === 'counted' || decision.reason === 'denied';
+  const channel = isTaken ? await record(db, run, input, decision) : null;
+  await appendAudit(db, {
+    kind: isTaken ? `run.${decision.reason}` : 'run.click-refused',
+    actor: input.person.userId,
+    target: run.target,
+    alert: run.alertId,
+    run: run.id,
+    detail: { plan: run.planHash, why: decision.reason, typed: input.typed?.reason ?? null },
+  });
+  return { decision: decision.reason, answer: answerFor(run, decision), channel };
+}
+
+async function record(db: Queryable, run: StoredRun, input: DecideInput, decision: Decision): Promise<string | null> {
+  await addApproval(db, run.id, input.person, input.verdict, input.typed?.reason ?? null);
+  if (decision.reason === 'approved') await moveRun(db, run.id, 'approved', null);
+  if (decision.reason === 'denied') await moveRun(db, run.id, 'denied', null);
+  const card = await wantRunCard(db, run);
+  if (!card) return null;
+  await addThreadLine(db, card, lineFor(run, input, decision));
+  return card.channel;
+}
+
+function lineFor(run: StoredRun, input: DecideInput, decision: Decision): Text {
+  const who = { user: input.person.userId };
+  const what = `R-${run.id} ${run.runbook} on ${run.target}`;
+  if (decision.reason === 'denied') return [`${what}, denied by `, who];
+  const alone = input.typed ? `, alone, reason: ${input.typed.reason}` : '';
+  const missing = decision.reason === 'counted' ? `; ${decision.missing} more needed` : '';
+  return [`${what}, approved by `, who, alone, missing];
+}
+
+function answerFor(run: StoredRun, decision: Decision): Text {
+  const what = `R-${run.id} ${run.runbook}`;
+  switch (decision.reason) {
+    case 'approved':
+      return [`Approved: ${what} on ${run.target} runs now; its steps appear in the thread.`];
+    case 'counted':
+      return [`Your approval of ${what} is recorded; ${decision.missing} more needed.`];
+    case 'denied':
+      return [`Denied: ${what} will not run. It is not offered again for an hour.`];
+    case 'needs-typing':
+      return [`Not done: you asked for ${what} yourself. To approve it alone, use its button and type ${run.target}.`];
+    default:
+      return ['Not done: ', ...decision.says, '. Nothing was run. See ', { code: '/pg help approve' }, '.'];
+  }
+}

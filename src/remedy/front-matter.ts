@@ -1,0 +1,85 @@
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { suggest } from '../config/nearest.ts';
+import { risks, runbookClasses } from '../model.ts';
+
+export const paramTypes = ['integer', 'text', 'identifier', 'microseconds'] as const;
+export type ParamType = (typeof paramTypes)[number];
+
+/** A problem of a runbook's file, by the line that it is on. */
+export interface Problem {
+  line: number;
+  message: string;
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
+
+const text = z.string().trim().min(1, 'is empty');
+
+const duration = z
+  .union([z.string(), z.number()])
+  .transform(String)
+  .refine((value) => value === '0' || /^\d{1,6} ?(ms|s|min|h)$/.test(value), 'must be a duration such as 100ms, 2s, 5min')
+  .transform((value) => Number.parseInt(value, 10) * (unitMs[value.replace(/^\d+ ?/, '')] ?? 0));
+
+export type FrontMatter = z.infer<typeof FrontMatter>;
+export const FrontMatter = z.strictObject({
+  title: text,
+  for: z.array(z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be the name of a job, or manual')).min(1, 'is empty'),
+  risk: z.enum(risks),
+  class: z.enum(runbookClasses),
+  node: z.enum(['primary', 'standby', 'any']),
+  params: z.record(
+    z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be lower-case letters, digits and _'),
+    z.strictObject({ type: z.enum(paramTypes), about: text }),
+  ),
+  locks: text,
+  stop_when: text,
+  undo: text,
+  timeouts: z.strictObject({ statement: duration, lock: duration, verify: duration }),
+});
+
+/** `firstLine` is the line of the file on which the YAML begins. */
+export function parseFrontMatter(yaml: string, firstLine: number): { data: FrontMatter | null; problems: Problem[] } {
+  const lines = new LineCounter();
+  const document = parseDocument(yaml, { lineCounter: lines, prettyErrors: false });
+  const lineAt = (offset: number) => firstLine + Math.max(lines.linePos(offset).line, 1) - 1;
+  const wrong = [...document.errors, ...document.warnings];
+  if (wrong.length > 0)
+    return { data: null, problems: wrong.map(({ pos, message }) => ({ line: lineAt(pos[0]), message })) };
+  const value: unknown = document.toJS();
+  const parsed = FrontMatter.safeParse(value);
+  if (parsed.success) return { data: parsed.data, problems: [] };
+  const problems = parsed.error.issues.flatMap((issue) =>
+    explain(issue, value).map(({ path, message }) => ({ line: lineAt(offsetOf(document.contents, path)), message })),
+  );
+  return { data: null, problems };
+}
+
+type Path = readonly PropertyKey[];
+
+/** What is wrong in words, and the path of the key on whose line that is said. */
+function explain(issue: z.core.$ZodIssue, value: unknown): { path: Path; message: string }[] {
+  const { path } = issue;
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, path) }));
+  const name = path.map(String).join('.') || 'the front matter';
+  const found = path.reduce<unknown>((node, step) => (node as Record<PropertyKey, unknown> | undefined)?.[step], value);
+  if (found === undefined || found === null) return [{ path: path.slice(0, -1), message: `${name} is missing` }];
+  return [{ path, message: `${name} ${complaint(issue, found)}` }];
+}
+
+function complaint(issue: z.core.$ZodIssue, found: unknown): string {
+  if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? 'has a wrong name';
+  if (issue.code === 'invalid_type') return `must be ${issue.expected === 'record' ? 'an object' : issue.expected}`;
+  if (issue.code !== 'invalid_value') return issue.message;
+  const choices = issue.values.map(String);
+  const hint = suggest(String(found), choices);
+  return `is ${JSON.stringify(found)}, not one of ${choices.join(', ')}${hint ? `; ${hint}` : ''}`;
+}
+
+function unknownKey(key: string, path: Path): string {
+  const known = Object.keys(path.reduce<z.core.$ZodType>(shapeIn, FrontMatter)._zod.def satisfies object);
+  const hint = suggest(key, known);
+  return `unknown key ${JSON.stringify([...path, key].map(String).join('.'))}${hint ? `; ${hint}` : ''}`;
+}

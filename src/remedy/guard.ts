@@ -1,0 +1,233 @@
+import type { Unjudged } from '../model.ts';
+import { countSignals } from '../state/runs.ts';
+import { readPause } from '../state/switches.ts';
+import { findTwins } from '../state/targets.ts';
+import type { RemedyContext, RemedyNode, RemedyTarget } from './context.ts';
+import { type Plan, sqlOf } from './plan.ts';
+import type { StoredRun } from '../state/runs.ts';
+import type { ActingSession } from './session.ts';
+
+/** What a guard saw: its words are what chat shows. */
+export interface Verdict {
+  ok: boolean;
+  says: string;
+}
+
+export interface GuardInput {
+  context: RemedyContext;
+  run: StoredRun;
+  plan: Plan;
+  target: RemedyTarget;
+  node: RemedyNode;
+  session: ActingSession;
+}
+
+type Guard = (input: GuardInput) => Promise<Verdict | null>;
+
+/** DEFAULTS: at most this many signals on a target within ten minutes. */
+const maxSignals = 5;
+
+/** In this order, each with its reason; the first that refuses ends the run. Null = does not apply. */
+export const guards: readonly Guard[] = [
+  notPaused,
+  blastRadius,
+  directConnection,
+  sameServer,
+  rightNode,
+  onePrimary,
+  noTwin,
+  mayRead,
+  notProtected,
+  maySignal,
+  stillTrue,
+  stillFound,
+];
+
+/** Runs the guards until one refuses; returns what each said. */
+export async function runGuards(input: GuardInput): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const guard of guards) {
+    const verdict = await guard(input);
+    if (verdict) verdicts.push(verdict);
+    if (verdict?.ok === false) break;
+  }
+  return verdicts;
+}
+
+async function notPaused({ context }: GuardInput): Promise<Verdict | null> {
+  const pause = await readPause(context.pool);
+  return pause ? no('actions are paused') : null;
+}
+
+async function blastRadius({ context, plan }: GuardInput): Promise<Verdict | null> {
+  if (plan.class !== 'signal') return null;
+  const count = await countSignals(context.pool, plan.target);
+  return count < maxSignals
+    ? null
+    : no(`${count} signals were sent on ${plan.target} within 10 minutes, the limit is ${maxSignals}`);
+}
+
+async function directConnection({ session }: GuardInput): Promise<Verdict | null> {
+  const { rows } = await session.query('select pg_backend_pid() as pid');
+  return rows[0]?.['pid'] === session.greetedPid
+    ? null
+    : no('the action URL goes through a connection pooler; it must reach the server directly');
+}
+
+async function sameServer({ session, plan }: GuardInput): Promise<Verdict> {
+  const { rows } = await session.query(
+    `select s.system_identifier::text as system, c.timeline_id as timeline
+     from pg_control_system() s, pg_control_checkpoint() c`,
+  );
+  const { system, timeline } = rows[0] ?? {};
+  if (system !== plan.identity.systemIdentifier)
+    return no(`this is another cluster (system identifier ${system}, planned ${plan.identity.systemIdentifier})`);
+  if (timeline !== plan.identity.timeline)
+    return no(`the cluster failed over since the plan (timeline ${timeline}, planned ${plan.identity.timeline})`);
+  return yes('the same server');
+}
+
+async function rightNode({ context, session, plan }: GuardInput): Promise<Verdict | null> {
+  const wanted = context.runbooks.get(plan.runbook)?.node ?? 'any';
+  if (wanted === 'any') return null;
+  const { rows } = await session.query('select pg_is_in_recovery() as standby');
+  const found = rows[0]?.['standby'] === true ? 'standby' : 'primary';
+  return found === wanted ? yes(`a ${found}`) : no(`the node is a ${found} now, the runbook needs the ${wanted}`);
+}
+
+async function onePrimary({ target }: GuardInput): Promise<Verdict | null> {
+  if (target.nodes.length === 1) return null;
+  const probes = await Promise.allSettled(target.nodes.map((node) => node.reader.probe()));
+  const primaries = probes.filter((probe) => probe.status === 'fulfilled' && !probe.value.inRecovery);
+  return primaries.length <= 1 ? null : no(`${primaries.length} nodes of ${target.name} are out of recovery`);
+}
+
+async function noTwin({ context, plan }: GuardInput): Promise<Verdict | null> {
+  const twins = await findTwins(context.pool, plan.target, plan.identity.systemIdentifier, [...context.targets.keys()]);
+  return twins.length === 0 ? null : no(`${twins.join(', ')} is the same cluster under another name`);
+}
+
+/** Without it every session looks changed: an identity check that cannot see must not say "gone". */
+async function mayRead({ session }: GuardInput): Promise<Verdict | null> {
+  const { rows } = await session.query(
+    `select current_user as role, pg_has_role(current_user, 'pg_read_all_stats', 'usage') as sees`,
+  );
+  return rows[0]?.['sees'] === true
+    ? null
+    : no(`the action role cannot see other sessions: grant pg_read_all_stats to ${rows[0]?.['role']}`);
+}
+
+async function notProtected(input: GuardInput): Promise<Verdict | null> {
+  const row = await readBackend(input);
+  if (!row) return null;
+  const why = input.target.protectedBecause({
+    pid: Number(input.plan.params['pid']),
+    user: row.user,
+    application: row.application,
+    backendType: row.backendType,
+  });
+  if (why) return no(`pid ${input.plan.params['pid']} ${why}`);
+  return row.waitEvent === 'SyncRep'
+    ? no('it waits for a synchronous standby: a signal would commit it locally, not undo it')
+    : null;
+}
+
+async function maySignal(input: GuardInput): Promise<Verdict | null> {
+  const row = await readBackend(input);
+  if (!row) return null;
+  if (row.isSuperuser && !row.amSuperuser) return no(`the session belongs to a superuser; only a superuser may end it`);
+  return row.maySignal
+    ? yes('the action role may signal it')
+    : no(`the action role may not signal it: grant pg_signal_backend to ${row.role}`);
+}
+
+async function stillTrue({ session, plan }: GuardInput): Promise<Verdict | null> {
+  const sql = sqlOf(plan, 'precondition');
+  if (sql === null) return null;
+  const { rows } = await session.query(sql);
+  return rows.length > 0 ? yes('still the same backend and transaction') : no(await whyChanged(session, plan));
+}
+
+/** A run born of a finding needs the job to find it again, and to offer the same fix for it. */
+async function stillFound({ context, run, plan }: GuardInput): Promise<Verdict | null> {
+  if (run.alertId === null) return null;
+  const { rows } = await context.pool.query<{ job: string; fingerprint: string }>(
+    'select job, fingerprint from alerts where id = $1',
+    [run.alertId],
+  );
+  const alert = rows[0];
+  if (!alert) return no('its alert is gone');
+  const result = await context.recheck(alert.job, plan.target, false);
+  const found = result.findings.find(
+    (one) =>
+      one.fingerprint === alert.fingerprint &&
+      one.node === plan.node &&
+      one.runbooks.some((offer) => offer.name === plan.runbook && sameParams(offer.params, plan.params)),
+  );
+  if (found) return yes(`${alert.job} still finds it`);
+  return no(`${alert.job} ${whyNotFound(result.unjudged, result.reason)}`);
+}
+
+function whyNotFound(unjudged: readonly Unjudged[], reason: string | null): string {
+  const blind = unjudged[0]?.reason ?? reason;
+  return blind ? `cannot judge it now: ${blind}` : 'was asked again and no longer finds this trouble';
+}
+
+function sameParams(a: Record<string, string>, b: Record<string, string>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+interface Backend {
+  user: string | null;
+  application: string | null;
+  backendType: string | null;
+  waitEvent: string | null;
+  isSuperuser: boolean;
+  amSuperuser: boolean;
+  maySignal: boolean;
+  role: string;
+}
+
+/** The session the plan is about, if the plan is about one and it still lives. */
+async function readBackend({ session, plan }: GuardInput): Promise<Backend | null> {
+  if (plan.class !== 'signal') return null;
+  const { rows } = await session.query(
+    `select a.usename as "user", a.application_name as application, a.backend_type as "backendType",
+       a.wait_event as "waitEvent", coalesce(r.rolsuper, false) as "isSuperuser", me.rolsuper as "amSuperuser",
+       quote_ident(current_user) as role,
+       pg_has_role(current_user, 'pg_signal_backend', 'usage')
+         or coalesce(pg_has_role(current_user, a.usesysid, 'usage'), false) as "maySignal"
+     from pg_stat_activity a left join pg_roles r on r.oid = a.usesysid, pg_roles me
+     where a.pid = $1 and me.rolname = current_user`,
+    [Number(plan.params['pid'])],
+  );
+  return (rows[0] as unknown as Backend | undefined) ?? null;
+}
+
+/** Says what became of the session, in the words a person needs. */
+async function whyChanged(session: ActingSession, plan: Plan): Promise<string> {
+  const { pid, backend_start: backendStart, xact_start: xactStart } = plan.params;
+  const { rows } = await session.query(
+    `select (extract(epoch from backend_start) * 1000000)::bigint::text as "backendStart", state,
+       (extract(epoch from xact_start) * 1000000)::bigint::text as "xactStart",
+       to_char(xact_start at time zone 'utc', 'HH24:MI:SS') as since
+     from pg_stat_activity where pid = $1`,
+    [Number(pid)],
+  );
+  const now = rows[0];
+  if (!now) return `pid ${pid} is gone`;
+  if (now['backendStart'] !== backendStart) return `pid ${pid} is another connection now`;
+  if (now['xactStart'] === null) return `pid ${pid} has ended that transaction`;
+  if (xactStart !== undefined && now['xactStart'] !== xactStart)
+    return `pid ${pid} is no longer the same transaction (it started a new one at ${now['since']} UTC)`;
+  return `pid ${pid} is no longer in the state that was approved (now: ${now['state']})`;
+}
+
+function yes(says: string): Verdict {
+  return { ok: true, says };
+}
+
+function no(says: string): Verdict {
+  return { ok: false, says };
+}

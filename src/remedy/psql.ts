@@ -1,0 +1,76 @@
+/** What a piece of a fence is to psql: a variable it would replace, a sign that ends something, or text as it stands. */
+export type Piece =
+  | { kind: 'text'; text: string; at: number }
+  | { kind: 'literal' | 'identifier' | 'bare'; name: string; text: string; at: number }
+  | { kind: 'semicolon' | 'backslash' | 'unterminated'; text: string; at: number };
+
+type Kind = Piece['kind'] | 'comment';
+
+/** To psql every character above 127 is a letter. */
+const letter = 'A-Za-z_\\u0080-\\uffff';
+const escaped = "'(?:[^'\\\\]|\\\\[\\s\\S]|'')*'";
+
+/** In the order in which they are tried; after psqlscan.l, where the longest match wins. */
+const rules: [Kind, RegExp][] = [
+  ['text', /\s+/y],
+  ['comment', /--[^\n\r]*/y],
+  // A string with escapes goes on after a line break in the same way.
+  ['text', new RegExp(`[eE]${escaped}(?:[ \\t]*[\\n\\r]\\s*${escaped})*`, 'y')],
+  ['text', /'(?:[^']|'')*'/y],
+  ['text', /"(?:[^"]|"")*"/y],
+  ['text', new RegExp(`\\$((?:[${letter}][${letter}0-9]*)?)\\$[\\s\\S]*?\\$\\1\\$`, 'y')],
+  ['unterminated', new RegExp(`[eE]?'|"|\\$(?:[${letter}][${letter}0-9]*)?\\$`, 'y')],
+  ['text', new RegExp(`[${letter}][${letter}0-9$]*|[0-9]+|\\$[0-9]+`, 'y')],
+  ['text', /::|:=/y],
+  ['literal', new RegExp(`:'([${letter}0-9]+)'`, 'y')],
+  ['identifier', new RegExp(`:"([${letter}0-9]+)"`, 'y')],
+  ['bare', new RegExp(`:(?:\\{\\?)?([${letter}0-9]+)\\}?`, 'y')],
+  ['semicolon', /;/y],
+  ['backslash', /\\/y],
+  ['text', /[\s\S]/y],
+];
+
+/** Cuts a fence into pieces as psql reads it; joined again, their texts are the fence. */
+export function* scan(sql: string): Generator<Piece> {
+  for (let at = 0; at < sql.length; ) {
+    const piece = pieceAt(sql, at);
+    yield piece;
+    at += piece.text.length;
+  }
+}
+
+/** As PQescapeLiteral does it: where there is a backslash, with E and a space before it. */
+export function quoteLiteral(value: string): string {
+  const quoted = `'${value.replaceAll("'", "''")}'`;
+  return quoted.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted;
+}
+
+/** As PQescapeIdentifier does it: always quoted. */
+export function quoteIdentifier(value: string): string {
+  return `"${value.replaceAll('"', '""')}"`;
+}
+
+function pieceAt(sql: string, at: number): Piece {
+  if (sql.startsWith('/*', at)) return commentAt(sql, at);
+  for (const [kind, pattern] of rules) {
+    pattern.lastIndex = at;
+    const [text, name] = pattern.exec(sql) ?? [];
+    if (text === undefined) continue;
+    if (kind === 'literal' || kind === 'identifier' || kind === 'bare') return { kind, name: name ?? '', text, at };
+    if (kind === 'unterminated') return { kind, text: sql.slice(at), at };
+    return { kind: kind === 'comment' ? 'text' : kind, text, at };
+  }
+  throw new Error('the last rule takes any character');
+}
+
+/** Comments nest. */
+function commentAt(sql: string, at: number): Piece {
+  const sign = /\/\*|\*\//g;
+  sign.lastIndex = at;
+  let depth = 0;
+  for (let found = sign.exec(sql); found; found = sign.exec(sql)) {
+    depth += found[0] === '/*' ? 1 : -1;
+    if (depth === 0) return { kind: 'text', text: sql.slice(at, sign.lastIndex), at };
+  }
+  return { kind: 'unterminated', text: sql.slice(at), at };
+}

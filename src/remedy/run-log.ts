@@ -1,0 +1,37 @@
+import type { Text } from '../model.ts';
+import { appendAudit } from '../state/audit.ts';
+import { addThreadLine, wantRunCard } from '../state/cards.ts';
+import { transaction } from '../state/database.ts';
+import { finishRun, type RunEnd } from '../state/leases.ts';
+import type { StoredRun } from '../state/runs.ts';
+import type { RemedyContext } from './context.ts';
+
+/** Tells the thread of a run's card what happened. */
+export async function tell(context: RemedyContext, run: StoredRun, line: Text): Promise<void> {
+  const card = await transaction(context.pool, async (db) => {
+    const found = await wantRunCard(db, run);
+    if (found) await addThreadLine(db, found, line);
+    return found;
+  });
+  if (card) await context.nudges.channel(card.channel);
+}
+
+/** Ends a run in the state, the audit and the thread at once; does nothing where another worker owns it by now. */
+export async function endRun(context: RemedyContext, run: StoredRun, end: RunEnd, lines: Text[]): Promise<void> {
+  const card = await transaction(context.pool, async (db) => {
+    if (!(await finishRun(db, run, end))) return null;
+    const found = await wantRunCard(db, run);
+    if (found) for (const line of lines) await addThreadLine(db, found, line);
+    await appendAudit(db, {
+      kind: `run.${end.state}`,
+      actor: 'pgorderly',
+      target: run.target,
+      alert: run.alertId,
+      run: run.id,
+      detail: { runbook: run.runbook, plan: run.planHash, outcome: end.outcome, beforeAfter: end.beforeAfter },
+    });
+    return found;
+  });
+  context.log.info({ run: run.id, state: end.state, outcome: end.outcome, trace: run.trace }, 'run ended');
+  if (card) await context.nudges.channel(card.channel);
+}

@@ -1,0 +1,77 @@
+import pg from 'pg';
+import { codeOf, PgorderlyError } from '../errors.ts';
+import { describeUrl, resolveUrl } from '../targets/url.ts';
+import type { Plan } from './plan.ts';
+
+/** What a statement of a run gave back; notices and warnings are read, never dropped. */
+export interface Given {
+  rows: Record<string, unknown>[];
+  notices: string[];
+}
+
+/**
+ * The one connection a run acts on: opened before the guards, used for the act, never re-opened. Its application_name
+ * is how a recovering worker finds it on the server.
+ */
+export class ActingSession {
+  private readonly client: pg.Client;
+  private notices: string[] = [];
+
+  private constructor(client: pg.Client) {
+    this.client = client;
+    client.on('notice', (notice) => this.notices.push(`${notice.severity}: ${notice.message}`));
+    client.on('error', () => {
+      // The statement under way, or the next one, rejects with the same loss.
+    });
+  }
+
+  /** Opens a session with the plan's bounds; throws target-unreachable or target-auth. */
+  static async open(url: string, application: string, limits: Plan['limits']): Promise<ActingSession> {
+    const config = resolveUrl(url);
+    const client = new pg.Client({
+      ...config,
+      application_name: application,
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+      query_timeout: limits.statementMs + limits.verifyMs + 5_000,
+    });
+    const session = new ActingSession(client);
+    try {
+      await client.connect();
+      await session.query(`set statement_timeout = ${Number(limits.statementMs)}`);
+      await session.query(`set lock_timeout = ${Number(limits.lockMs)}`);
+      await session.query('set idle_in_transaction_session_timeout = 5000');
+      await session.query("set search_path = 'pg_catalog'");
+      return session;
+    } catch (error) {
+      await session.close();
+      const code = codeOf(error)?.startsWith('28') ? 'target-auth' : 'target-unreachable';
+      throw new PgorderlyError(code, `${describeUrl(url)} refused the action's session: ${(error as Error).message}`, {
+        hint: "Check the target's actions URL of this class.",
+        cause: error,
+      });
+    }
+  }
+
+  /** One statement, outside a transaction: inside one, pg_stat_activity would show an old picture. */
+  async query(sql: string, params?: readonly unknown[]): Promise<Given> {
+    this.notices = [];
+    const { rows } = params ? await this.client.query(sql, [...params]) : await this.client.query(sql);
+    return { rows, notices: this.notices };
+  }
+
+  /** The backend's pid as the server's greeting gave it; behind a pooler it is another one. */
+  get greetedPid(): number | null {
+    return (this.client as unknown as { processID: number | null }).processID;
+  }
+
+  async close(): Promise<void> {
+    await this.client.end().catch(() => {
+      // The connection is gone already, which is all that closing wants.
+    });
+  }
+}
+
+export function applicationName(runId: number): string {
+  return `pgorderly/run/${runId}`;
+}

@@ -1,0 +1,50 @@
+import type { CheckResult, Outcome, Unjudged } from '../model.ts';
+import type { Queryable } from './database.ts';
+
+export interface LastCheck {
+  job: string;
+  target: string;
+  outcome: Outcome | null;
+  reason: string | null;
+  finishedAt: Date | null;
+  unjudged: Unjudged[];
+}
+
+/** Claims the check of a tick: false where another worker has it, or a newer tick was checked. */
+export async function claimCheck(db: Queryable, job: string, target: string, tickAt: Date): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `insert into checks (job, target, tick_at, lease_until)
+     values ($1, $2, $3, clock_timestamp() + interval '60 s')
+     on conflict (job, target) do update set tick_at = $3, lease_until = excluded.lease_until
+       where checks.tick_at < $3 and (checks.lease_until is null or checks.lease_until < clock_timestamp())`,
+    [job, target, tickAt],
+  );
+  return rowCount === 1;
+}
+
+export async function finishCheck(db: Queryable, result: CheckResult): Promise<void> {
+  await db.query(
+    `update checks set lease_until = null, finished_at = clock_timestamp(), outcome = $3, reason = $4,
+       duration_ms = $5, unjudged = $6 where job = $1 and target = $2`,
+    [
+      result.job,
+      result.target,
+      result.outcome,
+      result.reason,
+      Math.round(result.durationMs),
+      JSON.stringify(result.unjudged),
+    ],
+  );
+}
+
+export async function readLastChecks(db: Queryable): Promise<LastCheck[]> {
+  const { rows } = await db.query('select * from checks order by target, job');
+  return rows.map((row) => ({
+    job: row.job,
+    target: row.target,
+    outcome: row.outcome,
+    reason: row.reason,
+    finishedAt: row.finished_at,
+    unjudged: JSON.parse(row.unjudged),
+  }));
+}
