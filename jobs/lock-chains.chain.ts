@@ -27,7 +27,7 @@ export interface LockFacts {
 export interface Contended {
   /** The same whether or not names could be read. */
   key: string;
-  /** "shop.orders", "a row of shop.orders", "relation 16423", "advisory 0/42/1". */
+  /** "shop.orders", "a row of shop.orders", "relation 16423", "advisory lock 42". */
   name: string;
   isRow: boolean;
 }
@@ -117,7 +117,16 @@ function writesOf(graph: Graph, blocker: Blocker): readonly number[] {
 
 function otherName({ lockType, objectKey }: ChainSession, isRow: boolean): string {
   if (isRow) return 'transaction';
-  return lockType === 'virtualxid' ? 'older transactions' : [lockType, objectKey].filter(Boolean).join(' ');
+  if (lockType === 'virtualxid') return 'older transactions';
+  return lockType === 'advisory' ? advisoryName(objectKey ?? '') : [lockType, objectKey].filter(Boolean).join(' ');
+}
+
+/** As the application wrote it: one 64-bit number, or two of 32 bits. */
+function advisoryName(objectKey: string): string {
+  const [high = '0', low = '0', kind] = objectKey.split('/');
+  const key =
+    kind === '1' ? BigInt.asIntN(64, (BigInt(high) << 32n) | BigInt(low)) : `(${Number(high) | 0}, ${Number(low) | 0})`;
+  return `advisory lock ${key}`;
 }
 
 /** A row's table is meant, not the indexes that were locked with it. */

@@ -74,10 +74,11 @@ export function rootsOf(graph: Graph): Blocker[] {
 /** Everyone who waits for these, directly or not, nearest first, each with the one it stands behind. */
 export function victimsOf(graph: Graph, ...from: Blocker[]): Map<number, Blocker> {
   const victims = new Map<number, Blocker>();
+  const begun = new Set(from);
   const queue = [...from];
   for (let blocker = queue.shift(); blocker !== undefined; blocker = queue.shift()) {
     for (const waiter of graph.waitersOf.get(blocker) ?? []) {
-      if (victims.has(waiter) || from.includes(waiter)) continue;
+      if (victims.has(waiter) || begun.has(waiter)) continue;
       victims.set(waiter, blocker);
       queue.push(waiter);
     }
@@ -109,11 +110,18 @@ function foldWorkers(rows: readonly ChainSession[]): Map<number, ChainSession> {
     const leader = worker.leaderPid === null ? undefined : sessions.get(worker.leaderPid);
     if (!leader) continue;
     sessions.delete(worker.pid);
-    const { lockType, mode, lockDatabaseOid, relationOid, objectKey, waitSeconds, rowOf, writes } =
-      (worker.waitSeconds ?? -1) > (leader.waitSeconds ?? -1) ? worker : leader;
-    const wait = { lockType, mode, lockDatabaseOid, relationOid, objectKey, waitSeconds, rowOf, writes };
+    const waiting = (worker.waitSeconds ?? -1) > (leader.waitSeconds ?? -1) ? worker : leader;
+    const { lockType, mode, lockDatabaseOid, relationOid, objectKey, isNameable, rowOf, writes } = waiting;
+    const lock = { lockType, mode, lockDatabaseOid, relationOid, objectKey, isNameable, rowOf, writes };
+    const { waitSeconds, waitSource } = waiting;
     const blockedBy = [...(leader.blockedBy ?? []), ...(worker.blockedBy ?? [])];
-    sessions.set(leader.pid, { ...leader, ...wait, blockedBy: blockedBy.length > 0 ? blockedBy : null });
+    sessions.set(leader.pid, {
+      ...leader,
+      ...lock,
+      waitSeconds,
+      waitSource,
+      blockedBy: blockedBy.length > 0 ? blockedBy : null,
+    });
   }
   return sessions;
 }

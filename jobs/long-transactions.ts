@@ -120,7 +120,7 @@ function complain(session: OpenTransaction, thresholds: Context['thresholds']): 
   const idleSeconds = isIdleInTransaction(session) ? (session.stateSeconds ?? 0) : -1;
   if (idleSeconds >= idleLimit)
     return { kind: 'idle', isOverdue: idleSeconds >= Math.min(critical, 4 * idleLimit) || age >= critical };
-  if (age < limit) return null;
+  if (age < (session.lockWaitSeconds > 0 ? Math.max(limit, 1) : limit)) return null;
   const isStatement = session.state === 'active' && (session.statementSeconds ?? 0) - session.lockWaitSeconds >= limit;
   return { kind: isStatement ? 'statement' : 'transaction', isOverdue: age >= critical };
 }

@@ -46,7 +46,7 @@ function rowOf(shape: Shape, key: string): Row {
 
 function typeOf(shape: Shape): string {
   const { def } = shape.schema._zod;
-  if (shape.meta.type !== undefined) return shape.meta.type;
+  if (shape.meta.type !== undefined) return shape.meta.type.replace(/^an? /, '');
   if (def.type === 'array') return isMapping(def.element) ? 'list' : `list of ${typeOf(shapeOf(def.element))}s`;
   return def.type === 'enum' ? Object.values(def.entries).join(', ') : def.type;
 }

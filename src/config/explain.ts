@@ -73,8 +73,9 @@ function wrongType(expected: string, asked: Asked): ReturnType<typeof explainOne
   const found = valueAt(source.value, path);
   if (found === undefined) return missing(asked);
   const isInside = typeof found === 'object';
-  const hint = expected === 'text' && !isInside ? 'put it in quotes' : undefined;
-  const message = `expected ${expectedOf(asked) ?? expected}, found ${kindOf(found)}`;
+  const wanted = expectedOf(asked) ?? expected;
+  const message = `expected ${wanted}, found ${typeof found === 'string' ? nameIt(asked) : kindOf(found)}`;
+  const hint = !isInside && /^(text|a word|a .*name|a pattern)$/.test(wanted) ? 'put it in quotes' : undefined;
   return { message, hint, ...(isInside ? { on: 'key' } : {}) };
 }
 
@@ -150,7 +151,6 @@ function wordFor(expected: string): string {
 function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a mapping';
-  if (typeof value === 'string') return 'text';
   return typeof value === 'number' ? 'a number' : 'true or false';
 }
 

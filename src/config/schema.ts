@@ -30,7 +30,9 @@ export const State = z.strictObject({
 });
 
 export const Queue = z.strictObject({
-  redis: RedisUrl.meta({ default: 'none' }).describe('several machines share the work through it; without it the queue is in the state database'),
+  redis: RedisUrl.meta({ default: 'none' }).describe(
+    'several machines share the work through it; without it the queue is in the state database',
+  ),
 });
 
 const apiUrl = HttpUrl.optional().describe("a Slack-compatible server's API, instead of Slack's own");
@@ -70,7 +72,6 @@ export const Log = z.strictObject({
 export const Approvers = z
   .record(GroupName, z.array(UserId).min(1).describe('a group: the people who may approve, by Slack user id'))
   .meta({ key: 'group' });
-export type Approvers = z.infer<typeof Approvers>;
 
 /** Who must say yes; what is left out is as in the default of this environment and risk. */
 export const PolicySettings = z.strictObject({
@@ -161,7 +162,10 @@ function policy(environment: Environment, risk: Risk) {
   return z
     .union([z.literal('off'), PolicySettings])
     .optional()
-    .meta({ type: 'off, or people, of, asker', default: isOffByDefault(risk) ? `off; once allowed ${cell}` : cell })
+    .meta({
+      type: 'off, or a mapping of people, of, asker',
+      default: isOffByDefault(risk) ? `off; once allowed ${cell}` : cell,
+    })
     .describe(`who must approve a runbook of risk ${risk}; off: none is run`);
 }
 

@@ -29,8 +29,10 @@ export function shapesAt(schema: z.core.$ZodType, path: Path): Shape[] {
   const shape = shapeOf(schema);
   const [step, ...rest] = path;
   const { def } = shape.schema._zod;
-  if (def.type === 'union' && (step !== undefined || shape.meta.type === undefined))
-    return def.options.flatMap((option) => shapesAt(option, path));
+  if (def.type === 'union') {
+    const options = def.options.flatMap((option) => shapesAt(option, path));
+    return step === undefined ? [shape, ...options] : options;
+  }
   if (step === undefined) return [shape];
   if (def.type === 'object') return Object.hasOwn(def.shape, step) ? shapesAt(def.shape[step] as never, rest) : [];
   if (def.type === 'array') return shapesAt(def.element, rest);

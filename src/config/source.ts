@@ -8,7 +8,7 @@ export interface Source {
   /** Of the value, or of its key; of the nearest thing around it where it is not in the file. */
   offsetOf(path: Path, on?: 'key'): number;
   isWritten(path: Path): boolean;
-  /** A variable in it could not be filled in, which has been said: whatever else is wrong with it follows from that. */
+  /** It could not be read or a variable not be filled in, which has been said: whatever else is wrong with it follows from that. */
   isBroken(path: Path): boolean;
   /** The text as written, variables not filled in; null for what is not text. */
   textOf(path: Path): string | null;
@@ -86,7 +86,11 @@ function readNode(node: ParsedNode | null, spot: Spot, reading: Reading): unknow
   reading.entries.set(JSON.stringify(spot.path), entry);
   if (isMap(node)) return readMap(node.items, spot, reading);
   if (isSeq(node)) return node.items.map((item, index) => readNode(item, inside(spot, index, null), reading));
-  if (isAlias(node)) return readNode(resolveAlias(node, reading), spot, reading);
+  if (isAlias(node)) {
+    const target = resolveAlias(node, reading);
+    entry.isBroken = target === null;
+    return target === null ? undefined : readNode(target, spot, reading);
+  }
   return isScalar(node) ? readScalar(node, entry, reading) : undefined;
 }
 
@@ -112,6 +116,7 @@ function readScalar(node: ParsedNode, entry: Entry, reading: Reading): unknown {
   if (typeof value === 'number' || typeof value === 'boolean') return value;
   if (typeof value !== 'string') {
     reading.faults.push({ offset: entry.offset, message: 'tags (!name) are not read' });
+    entry.isBroken = true;
     return undefined;
   }
   const filled = interpolate(value, reading.variables);

@@ -47,7 +47,7 @@ const writeUrl = 'write it as postgres://user@host:5432/database';
 
 const severalHosts: ValueFault = {
   message: 'names several hosts',
-  hint: 'list one node for each: pgorderly watches every node on its own and sees which one is the primary',
+  hint: 'write one; a target lists each of its servers as a node, and which one is the primary is seen',
 };
 
 function withPort(place: Place): Place | ValueFault {

@@ -5,7 +5,7 @@ import { postgresUrlFault, urlFault, type ValueFault } from './url.ts';
 
 /** What messages and the reference need to know of a value besides its description. */
 export interface ValueMeta {
-  /** What it is called: "expected a duration, found a list". */
+  /** What it is called, with its article: "expected a duration, found a list". */
   type?: string;
   /** Never shown, even where it stands in the file. */
   isSecret?: boolean;
@@ -16,52 +16,52 @@ export interface ValueMeta {
 }
 
 export const Text = text('text', (value) => (value.trim() === '' ? emptyText : null));
-export const PostgresUrl = text('postgres:// URL', postgresUrlFault).meta({ isSecret: true });
-export const RedisUrl = text('redis:// URL', (url) => urlFault(url, ['redis', 'rediss'])).meta({ isSecret: true });
-export const HttpUrl = text('http:// URL', (url) => urlFault(url, ['https', 'http'])).meta({ isSecret: true });
+export const PostgresUrl = text('a postgres:// URL', postgresUrlFault).meta({ isSecret: true });
+export const RedisUrl = text('a redis:// URL', (url) => urlFault(url, ['redis', 'rediss'])).meta({ isSecret: true });
+export const HttpUrl = text('an http:// URL', (url) => urlFault(url, ['https', 'http'])).meta({ isSecret: true });
 export const Secret = text('text', (value) => (/^\S+$/.test(value) ? null : badSecret)).meta({ isSecret: true });
 
-export const TargetName = matching('target name', /^[a-z0-9-]{1,40}$/, {
+export const TargetName = matching('a target name', /^[a-z0-9-]{1,40}$/, {
   message: 'is not a target name',
   hint: 'up to 40 small letters, digits and dashes',
 });
-export const NodeName = matching('node name', /^[\w.:/-]{1,80}$/, {
+export const NodeName = matching('a node name', /^[\w.:/-]{1,80}$/, {
   message: 'is not a node name',
   hint: 'up to 80 letters, digits and . : / - _',
 });
-export const EnvironmentName = matching('word', /^[a-z0-9][a-z0-9-]{0,39}$/, {
+export const EnvironmentName = matching('a word', /^[a-z0-9][a-z0-9-]{0,39}$/, {
   message: 'is not the name of an environment',
   hint: 'up to 40 small letters, digits and dashes, such as production',
 });
-export const GroupName = matching('group name', /^[A-Za-z0-9_-]{1,40}$/, {
+export const GroupName = matching('a group name', /^[A-Za-z0-9_-]{1,40}$/, {
   message: 'is not the name of a group',
   hint: 'up to 40 letters, digits, - and _',
 });
-export const ChannelId = matching('Slack channel id', /^[CG][A-Z0-9]{2,}$/, {
+export const ChannelId = matching('a Slack channel id', /^[CG][A-Z0-9]{2,}$/, {
   message: 'is not the id of a Slack channel',
   hint: "an id looks like C024BE91L and stands at the end of the channel's details in Slack",
 });
-export const UserId = matching('Slack user id', /^[UW][A-Z0-9]{2,}$/, {
+export const UserId = matching('a Slack user id', /^[UW][A-Z0-9]{2,}$/, {
   message: 'is not the id of a Slack user',
   hint: 'an id looks like U024BE7LH: profile, ⋮, "Copy member ID"; user groups are not read',
 });
 export const Schedule = text('six cron fields', scheduleFault);
-export const Timezone = text('IANA time zone', timezoneFault);
-export const ProtectedPattern = matching('pattern', /^(?!app:\s*$)\S(?:.*\S)?$/, {
+export const Timezone = text('an IANA time zone', timezoneFault);
+export const ProtectedPattern = matching('a pattern', /^(?!app:\s*$)\S(?:.*\S)?$/, {
   message: 'protects nobody',
   hint: 'write a user, or `app:<application_name>`; * stands for anything',
 });
 
 /** In seconds. */
-export const Duration = text('duration', (value) =>
+export const Duration = text('a duration such as 15m', (value) =>
   /^\d{1,9}[smhd]$/.test(value.trim()) ? null : badDuration,
 ).transform(secondsOf);
 export const Threshold = z
   .union([z.preprocess(numberOf, z.number().min(0)), Duration])
-  .meta({ type: 'number of 0 or more' });
+  .meta({ type: 'a number of 0 or more' });
 export const Flag = z.preprocess(flagOf, z.boolean()).meta({ type: 'true or false' });
-export const Port = z.preprocess(numberOf, z.int().min(0).max(65535)).meta({ type: 'port' });
-export const People = z.preprocess(numberOf, z.int().min(1).max(10)).meta({ type: 'whole number from 1' });
+export const Port = z.preprocess(numberOf, z.int().min(0).max(65535)).meta({ type: 'a port' });
+export const People = z.preprocess(numberOf, z.int().min(1).max(10)).meta({ type: 'a whole number from 1' });
 
 function text(type: string, faultOf: (value: string) => ValueFault | null) {
   return z

@@ -19,7 +19,7 @@ export function parseYaml(text: string): Parsed {
   const tokens = [...new Parser(lines.addNewLine).parse(text)];
   if (depthOf(tokens) > maxDepth) return failed([{ offset: 0, message: 'nested too deeply for a configuration' }]);
   const documents = [...new Composer({ uniqueKeys: false, stringKeys: true }).compose(tokens)];
-  const faults = documents.flatMap((document) => syntaxFaults(document));
+  const faults = documents.flatMap((document) => syntaxFaults(document, text));
   if (faults.length > 0) return failed(firstOfEachLine(faults, lines));
   const [document, second] = documents;
   if (!document || isEmpty(document)) return failed([{ offset: 0, message: 'the file is empty', hint: start }]);
@@ -51,19 +51,32 @@ function isEmpty({ contents }: Document.Parsed): boolean {
   return contents === null || (isScalar(contents) && contents.value === null);
 }
 
-function syntaxFaults(document: Document.Parsed): Fault[] {
-  const faults = [...document.errors, ...document.warnings].map(({ code, pos }) => ({
-    offset: pos[0],
-    ...wording(code),
-  }));
-  if (!document.directives.yaml.explicit) return faults;
-  return [...faults, { offset: document.range[0], message: 'a %YAML directive is not read', hint: 'remove that line' }];
+function syntaxFaults({ errors, warnings, directives }: Document.Parsed, text: string): Fault[] {
+  const faults = withoutEchoes([...errors, ...warnings]).map(({ code, pos: [offset] }) => {
+    const isVariable = code === 'UNEXPECTED_TOKEN' && lineAround(offset, text).includes('${');
+    return { offset, ...(isVariable ? unquotedVariable : (wordings[code] ?? otherSyntax)) };
+  });
+  if (!directives.yaml.explicit) return faults;
+  const offset = Math.max(0, text.indexOf('%YAML'));
+  return [...faults, { offset, message: 'a %YAML directive is not read', hint: 'remove that line' }];
 }
 
-function wording(code: ErrorCode): { message: string; hint?: string } {
-  return wordings[code] ?? { message: 'this is not valid YAML' };
+/** Once the parser is off the track, every further line is unexpected to it. */
+function withoutEchoes<T extends { code: ErrorCode }>(errors: readonly T[]): T[] {
+  return errors.filter(({ code }, index) => index === 0 || code !== 'UNEXPECTED_TOKEN');
 }
 
+function lineAround(offset: number, text: string): string {
+  const end = text.indexOf('\n', offset);
+  return text.slice(text.lastIndexOf('\n', offset - 1) + 1, end < 0 ? undefined : end);
+}
+
+const otherSyntax = { message: 'this is not valid YAML' };
+const unquotedVariable = {
+  message: 'unexpected here',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: this is what the person has to write.
+  hint: 'inside { } and [ ] a variable stands in quotes: "${NAME}"',
+};
 const quoteIt = 'if it is text, put it in quotes';
 const wordings: Partial<Record<ErrorCode, { message: string; hint?: string }>> = {
   BAD_ALIAS: { message: 'this alias (*name) cannot be read', hint: quoteIt },

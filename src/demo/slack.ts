@@ -13,7 +13,7 @@ export interface LocalSlackOptions {
   /** Goes into the environment of its processes as PGORDERLY_DEMO. */
   marker?: string;
   users: { id: string; name: string; real_name?: string; email?: string }[];
-  /** The first channel is the one the page opens with; members are user ids, the bot's among them. */
+  /** Members are user ids, the bot's among them (U0BOT unless told). The page opens with the first channel. */
   channels: { id: string; name: string; members: string[]; is_private?: boolean }[];
   app: {
     botToken: string;

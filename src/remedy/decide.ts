@@ -2,7 +2,7 @@ import type { Person, Text } from '../model.ts';
 import { appendAudit } from '../state/audit.ts';
 import { addThreadLine, wantRunCard } from '../state/cards.ts';
 import type { Queryable } from '../state/database.ts';
-import { addApproval, lockRun, moveRun, readApprovals, type StoredRun } from '../state/runs.ts';
+import { addApproval, lockRun, moveRun, readApprovals, type StoredRun, traceRun } from '../state/runs.ts';
 import { readPause } from '../state/switches.ts';
 import { openPlan } from './plan.ts';
 import { type Decision, decide } from './policy.ts';
@@ -14,6 +14,8 @@ export interface DecideInput {
   person: Person;
   verdict: 'yes' | 'no';
   typed: { target: string; reason: string } | null;
+  /** Follows the click to its outcome in the logs. */
+  trace: string;
 }
 
 export interface Decided {
@@ -60,6 +62,7 @@ export async function decideRun(db: Queryable, input: DecideInput): Promise<Deci
 async function record(db: Queryable, run: StoredRun, input: DecideInput, decision: Decision): Promise<string | null> {
   await addApproval(db, run.id, input.person, input.verdict, input.typed?.reason ?? null);
   if (decision.reason === 'approved') await moveRun(db, run.id, 'approved', null);
+  await traceRun(db, run.id, input.trace);
   if (decision.reason === 'denied') await moveRun(db, run.id, 'denied', null);
   const card = await wantRunCard(db, run);
   if (!card) return null;

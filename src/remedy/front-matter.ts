@@ -19,8 +19,14 @@ const text = z.string().trim().min(1, 'is empty');
 const duration = z
   .union([z.string(), z.number()])
   .transform(String)
-  .refine((value) => value === '0' || /^\d{1,6} ?(ms|s|min|h)$/.test(value), 'must be a duration such as 100ms, 2s, 5min')
+  .refine(
+    (value) => value === '0' || /^\d{1,6} ?(ms|s|min|h)$/.test(value),
+    'must be a duration such as 100ms, 2s, 5min',
+  )
   .transform((value) => Number.parseInt(value, 10) * (unitMs[value.replace(/^\d+ ?/, '')] ?? 0));
+
+const Param = z.strictObject({ type: z.enum(paramTypes), about: text });
+const Timeouts = z.strictObject({ statement: duration, lock: duration, verify: duration });
 
 export type FrontMatter = z.infer<typeof FrontMatter>;
 export const FrontMatter = z.strictObject({
@@ -29,31 +35,36 @@ export const FrontMatter = z.strictObject({
   risk: z.enum(risks),
   class: z.enum(runbookClasses),
   node: z.enum(['primary', 'standby', 'any']),
-  params: z.record(
-    z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be lower-case letters, digits and _'),
-    z.strictObject({ type: z.enum(paramTypes), about: text }),
-  ),
+  params: z.record(z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be lower-case letters, digits and _'), Param),
   locks: text,
   stop_when: text,
   undo: text,
-  timeouts: z.strictObject({ statement: duration, lock: duration, verify: duration }),
+  timeouts: Timeouts,
 });
 
+export interface ParsedFrontMatter {
+  data: FrontMatter | null;
+  /** Right by themselves, whatever else is wrong. */
+  params: FrontMatter['params'] | null;
+  problems: Problem[];
+}
+
 /** `firstLine` is the line of the file on which the YAML begins. */
-export function parseFrontMatter(yaml: string, firstLine: number): { data: FrontMatter | null; problems: Problem[] } {
+export function parseFrontMatter(yaml: string, firstLine: number): ParsedFrontMatter {
   const lines = new LineCounter();
   const document = parseDocument(yaml, { lineCounter: lines, prettyErrors: false });
   const lineAt = (offset: number) => firstLine + Math.max(lines.linePos(offset).line, 1) - 1;
   const wrong = [...document.errors, ...document.warnings];
   if (wrong.length > 0)
-    return { data: null, problems: wrong.map(({ pos, message }) => ({ line: lineAt(pos[0]), message })) };
+    return { data: null, params: null, problems: wrong.map(({ pos, message }) => ({ line: lineAt(pos[0]), message })) };
   const value: unknown = document.toJS();
   const parsed = FrontMatter.safeParse(value);
-  if (parsed.success) return { data: parsed.data, problems: [] };
+  if (parsed.success) return { data: parsed.data, params: parsed.data.params, problems: [] };
+  const params = z.object({ params: FrontMatter.shape.params }).safeParse(value).data?.params ?? null;
   const problems = parsed.error.issues.flatMap((issue) =>
     explain(issue, value).map(({ path, message }) => ({ line: lineAt(offsetOf(document.contents, path)), message })),
   );
-  return { data: null, problems };
+  return { data: null, params, problems };
 }
 
 type Path = readonly PropertyKey[];
@@ -79,7 +90,19 @@ function complaint(issue: z.core.$ZodIssue, found: unknown): string {
 }
 
 function unknownKey(key: string, path: Path): string {
-  const known = Object.keys(path.reduce<z.core.$ZodType>(shapeIn, FrontMatter)._zod.def satisfies object);
-  const hint = suggest(key, known);
+  const shape = path.length === 0 ? FrontMatter : path[0] === 'timeouts' ? Timeouts : Param;
+  const hint = suggest(key, Object.keys(shape.shape));
   return `unknown key ${JSON.stringify([...path, key].map(String).join('.'))}${hint ? `; ${hint}` : ''}`;
+}
+
+/** Where the key at the end of a path stands; the nearest around it where it is not there. */
+function offsetOf(node: unknown, path: Path): number {
+  let offset = 0;
+  for (const step of path) {
+    const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && key.value === step) : undefined;
+    if (!pair || !isScalar(pair.key)) return offset;
+    offset = pair.key.range?.[0] ?? offset;
+    node = pair.value;
+  }
+  return offset;
 }

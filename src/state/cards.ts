@@ -42,6 +42,16 @@ export async function wantRunCard(db: Queryable, run: { id: number; alertId: num
   return run.alertId === null ? wantCard(db, 'run_id', run.id) : wantCard(db, 'alert_id', run.alertId);
 }
 
+/** Cards with an open proposal are drawn again, since all of them show that actions are paused; their channels. */
+export async function wantProposalCards(db: Queryable): Promise<string[]> {
+  const { rows } = await db.query<{ channel: string }>(
+    `update cards set wanted_version = wanted_version + 1
+     where alert_id in (select alert_id from runs where state = 'proposed')
+        or run_id in (select id from runs where state = 'proposed') returning channel`,
+  );
+  return [...new Set(rows.map((row) => row.channel))];
+}
+
 export async function addThreadLine(db: Queryable, card: CardRef, text: Text): Promise<void> {
   await db.query('insert into thread_lines (card_id, text) values ($1, $2)', [card.id, JSON.stringify(text)]);
 }

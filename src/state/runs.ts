@@ -110,6 +110,16 @@ export async function openRunOfSubject(db: Queryable, target: string, subject: s
   return rows[0] ? toRun(rows[0]) : null;
 }
 
+/** DEFAULTS: what was denied is not offered again for an hour. */
+export async function wasDeniedLately(db: Queryable, planHash: string): Promise<boolean> {
+  const { rows } = await db.query(
+    `select from runs where plan_hash = $1 and state = 'denied'
+       and decided_at > clock_timestamp() - interval '1 h' limit 1`,
+    [planHash],
+  );
+  return rows.length > 0;
+}
+
 /** Moves a run whose row the caller has locked; ends are stamped. */
 export async function moveRun(db: Queryable, id: number, state: RunState, outcome: string | null): Promise<void> {
   await db.query(
@@ -120,7 +130,12 @@ export async function moveRun(db: Queryable, id: number, state: RunState, outcom
   );
 }
 
-/** Extends an approved run's life: what was approved may wait for a worker, not for a person. */
+/** The last click's id follows the run into the logs of whichever worker carries it out. */
+export async function traceRun(db: Queryable, id: number, trace: string): Promise<void> {
+  await db.query('update runs set trace = $2 where id = $1', [id, trace]);
+}
+
+/** False where that person's word is recorded already. */
 export async function addApproval(
   db: Queryable,
   id: number,

@@ -113,11 +113,13 @@ function emitSafely(emit: () => boolean, stream: pg.Connection['stream']): boole
   }
 }
 
-/** The first answer is one letter about TLS, or a short message about authentication, an error or a notice. */
+/** The first answer: to the question for TLS one letter, else a short message about the login, an error or a notice. */
 function problemOfGreeting(chunk: Buffer, asksForTls: boolean): SeverReason | null {
   const letter = String.fromCharCode(chunk[0] ?? 0);
-  if (asksForTls && chunk.length === 1) return letter === 'N' ? 'no-tls' : letter === 'S' ? null : 'not-postgres';
+  if (asksForTls && chunk.length === 1 && 'SN'.includes(letter)) return letter === 'N' ? 'no-tls' : null;
   const length = chunk.length < 5 ? 4 : chunk.readUInt32BE(1);
   const isMessage = 'ERNv'.includes(letter) && length >= 4 && length < 30_000;
-  return isMessage ? null : 'not-postgres';
+  // Too full or too old to speak of TLS: without it, pg shows the error itself.
+  if (asksForTls && isMessage && letter === 'E') return 'no-tls';
+  return isMessage && !asksForTls ? null : 'not-postgres';
 }

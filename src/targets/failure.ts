@@ -71,7 +71,8 @@ const bySeverReason: Readonly<Record<SeverReason, Explanation>> = {
 /** What went wrong while connecting to `where`; never with the server's DETAIL or CONTEXT. */
 export function connectFailure(error: unknown, where: string): PgorderlyError {
   if (error instanceof PgorderlyError) return prefixed(error, where);
-  const found = `could not be connected to: ${codeOf(error) ?? 'it hung up'}`;
+  const code = codeOf(error);
+  const found = code === null ? 'hung up during the greeting' : `could not be connected to: ${code}`;
   const hint = `Check host, port, sslmode and certificates. ${pooled}`;
   return failure(lossOf(error) ?? { code: 'target-unreachable', found, hint }, where, error);
 }

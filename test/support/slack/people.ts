@@ -31,8 +31,6 @@ interface Placed {
   blockId: string;
 }
 
-export type People = ReturnType<typeof createPeople>;
-
 /** What people do and see. Doing answers once the app has acknowledged it, or after 5 s without. */
 export function createPeople(control: SlackControl) {
   const thread = async (channel: string, ts: string) =>

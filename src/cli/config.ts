@@ -1,0 +1,52 @@
+import { Command } from 'commander';
+import { type Config, isObserveOnly } from '../config/config.ts';
+import { type Loaded, loadConfig } from '../config/load.ts';
+import { countProblems, formatProblem } from '../config/problem.ts';
+import type { AnyJob } from '../detect/job.ts';
+import { explain } from '../errors.ts';
+
+/** `pgorderly config check`: exits 0 if the file may be used, 1 if it has errors, 2 if the command itself is wrong. */
+export function configCommand(jobs: readonly AnyJob[]): Command {
+  const check = new Command('check')
+    .description('say everything that is wrong with the configuration, and where')
+    .option('--config <file>', 'the configuration to check', 'pgorderly.yaml')
+    .action(({ config }: { config: string }) => {
+      process.exitCode = checkFile(config, jobs);
+    });
+  const command = new Command('config').description('work with the configuration').addCommand(check);
+  for (const one of [command, check]) one.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
+  return command;
+}
+
+/** The last line of `config check`: what a right file amounts to, or how much is wrong with it. */
+export function summarize(file: string, { config, problems }: Loaded): string {
+  const count = countProblems(problems);
+  if (!config) return count;
+  return [`${file} is valid: ${describe(config)}`, count].filter((part) => part !== '').join('; ');
+}
+
+function checkFile(file: string, jobs: readonly AnyJob[]): 0 | 1 {
+  try {
+    const loaded = loadConfig(file, { env: process.env, jobs });
+    for (const problem of loaded.problems) console.log(formatProblem(problem));
+    console.log(summarize(file, loaded));
+    return loaded.config ? 0 : 1;
+  } catch (error) {
+    console.error(explain(error));
+    return 1;
+  }
+}
+
+function describe({ targets }: Config): string {
+  const nodes = targets.reduce((count, target) => count + target.nodes.length, 0);
+  const observed = targets.filter(isObserveOnly).map(({ name }) => name);
+  return [
+    plural(targets.length, 'target'),
+    plural(nodes, 'node'),
+    `observe-only: ${observed.join(', ') || 'none'}`,
+  ].join(', ');
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? '' : 's'}`;
+}

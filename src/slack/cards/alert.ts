@@ -1,0 +1,96 @@
+import type { KnownBlock } from '@slack/types';
+import { formatSeconds } from '../../remedy/before-after.ts';
+import type { StoredAlert } from '../../state/alerts.ts';
+import { clock, plain, preformatted, toMrkdwn } from '../text.ts';
+import type { CardFacts, ShownRun } from './read.ts';
+import { button, canAskAgain, context, runBlocks, section } from './run-blocks.ts';
+
+export interface AlertView extends CardFacts {
+  alert: StoredAlert;
+  timezone: string;
+}
+
+export interface Rendered {
+  /** For notifications and screen readers: one line. */
+  text: string;
+  blocks: KnownBlock[];
+}
+
+/** The card of an alert: what is wrong and where, how bad, then the one thing to do. */
+export function renderAlert(view: AlertView): Rendered {
+  const { alert, runs } = view;
+  const state = stateOf(alert, runs);
+  const headline = `${state.sign} *${alert.target} · ${plain(alert.finding.title, 250)}*   \`${state.word}\``;
+  const shown = alert.state === 'resolved' ? resolvedBlocks(view) : firingBlocks(view);
+  return {
+    text: `${state.sign} ${alert.target} · ${plain(alert.finding.title, 250)} (${state.word})`,
+    blocks: [section(headline), ...shown, footer(alert)],
+  };
+}
+
+function stateOf(alert: StoredAlert, runs: readonly ShownRun[]): { sign: string; word: string } {
+  if (alert.state === 'resolved') return { sign: '🟢', word: 'resolved' };
+  if (runs.some((run) => ['approved', 'running', 'recovering'].includes(run.state)))
+    return { sign: '🟡', word: 'fixing' };
+  return { sign: alert.severity === 'critical' ? '🔴' : '🟠', word: alert.severity };
+}
+
+function firingBlocks(view: AlertView): KnownBlock[] {
+  const { alert, runs, timezone, isPaused } = view;
+  const { finding } = alert;
+  const shown = runs.filter((run) => run.state !== 'withdrawn');
+  const isDecided = shown.some((run) => ['approved', 'running', 'recovering'].includes(run.state));
+  const visible = isDecided ? shown.filter((run) => run.state !== 'proposed') : shown;
+  return [
+    section(plain(finding.summary)),
+    ...(finding.evidence ? [preformatted(finding.evidence)] : []),
+    ...(alert.staleSince
+      ? [section(`⚪ Stale since ${clock(alert.staleSince, timezone)}: ${plain(alert.staleReason ?? 'not checked', 500)}`)]
+      : []),
+    ...(alert.acknowledgedBy ? [section(`👀 Acknowledged by ${toMrkdwn([{ user: alert.acknowledgedBy }])}`)] : []),
+    ...visible.slice(-4).flatMap((run) => runBlocks({ run, timezone, isPaused })),
+    ...unofferedBlocks(view),
+    alertActions(view),
+  ];
+}
+
+/** Offers without a run: the target is observe-only for them, or another alert offers the same. */
+function unofferedBlocks({ alert, runs }: AlertView): KnownBlock[] {
+  return alert.finding.runbooks
+    .filter((offer) => !runs.some((run) => run.runbook === offer.name && run.state !== 'withdrawn'))
+    .slice(0, 3)
+    .map((offer) =>
+      section(
+        `*Fix: ${offer.name}* · ${plain(offer.does, 1_000)}\n_Not offered here: ${alert.target} has no login for it, its policy is off, or another alert offers it._`,
+      ),
+    );
+}
+
+function alertActions({ alert, runs }: AlertView): KnownBlock {
+  const value = String(alert.id);
+  const last = runs.at(-1);
+  return {
+    type: 'actions',
+    block_id: `alert-${alert.id}`,
+    elements: [
+      ...(alert.acknowledgedBy ? [] : [button('acknowledge', 'Acknowledge', { value })]),
+      ...(last && canAskAgain(last) ? [button('ask-again', 'Ask again', { value: String(last.id) })] : []),
+      button('details', 'Details …', { value }),
+    ],
+  };
+}
+
+function resolvedBlocks({ alert, runs, timezone, isPaused }: AlertView): KnownBlock[] {
+  const fix = runs.findLast((run) => run.state === 'succeeded');
+  const seconds = ((alert.resolvedAt ?? new Date()).getTime() - alert.firstSeenAt.getTime()) / 1000;
+  const lasted = `Lasted ${formatSeconds(seconds)}.`;
+  if (!fix) return [section(`No longer found at ${clock(alert.resolvedAt ?? new Date(), timezone)}. ${lasted}`)];
+  return [...runBlocks({ run: fix, timezone, isPaused }), section(`Fixed by ${fix.runbook} (R-${fix.id}). ${lasted}`)];
+}
+
+function footer(alert: StoredAlert): KnownBlock {
+  const { finding } = alert;
+  return context([alert.job, plain(finding.node), finding.database && plain(finding.database), `alert A-${alert.id}`]
+    .filter(Boolean)
+    .join(' · '));
+}

@@ -1,0 +1,49 @@
+import type { KnownBlock } from '@slack/types';
+import { plain } from '../text.ts';
+import { type Rendered, renderAlert } from './alert.ts';
+import type { CardFacts, ShownRun } from './read.ts';
+import { button, canAskAgain, context, runBlocks, section } from './run-blocks.ts';
+
+export interface CardInput {
+  id: number;
+  version: number;
+  facts: CardFacts;
+  timezone: string;
+}
+
+/** The first block's id tells which card a message is: a post whose answer was lost is found by it. */
+export function cardMark(id: number): string {
+  return `card-${id}-`;
+}
+
+/** A card as it is true now. */
+export function renderCard({ id, version, facts, timezone }: CardInput): Rendered {
+  const { alert, runs, isPaused } = facts;
+  const [run] = runs;
+  const rendered = alert
+    ? renderAlert({ alert, runs, isPaused, timezone })
+    : run
+      ? renderRun(run, { isPaused, timezone })
+      : { text: 'This card has nothing to show.', blocks: [section('This card has nothing to show.')] };
+  const [first, ...rest] = rendered.blocks;
+  const marked = { ...first, block_id: `${cardMark(id)}${version}` } as KnownBlock;
+  return { text: rendered.text, blocks: [marked, ...rest] };
+}
+
+/** The card of a run that somebody asked for by hand. */
+function renderRun(run: ShownRun, { isPaused, timezone }: { isPaused: boolean; timezone: string }): Rendered {
+  const asker = run.askedBy ? ` asked for by <@${run.askedBy.userId}>` : '';
+  const title = `${run.target} · ${run.runbook}`;
+  const again: KnownBlock[] = canAskAgain(run)
+    ? [{ type: 'actions', elements: [button('ask-again', 'Ask again', { value: String(run.id) })] }]
+    : [];
+  return {
+    text: `${title} (${run.state})`,
+    blocks: [
+      section(`🔧 *${plain(title)}*${asker} · no detector sees this`),
+      ...runBlocks({ run, timezone, isPaused }),
+      ...again,
+      context(`R-${run.id} · plan ${run.planHash.slice(0, 12)}`),
+    ],
+  };
+}

@@ -1,0 +1,122 @@
+import type { KnownBlock } from '@slack/types';
+import type { Text } from '../../model.ts';
+import { openPlan, type Plan, sqlOf } from '../../remedy/plan.ts';
+import { listPeople } from '../../remedy/policy.ts';
+import { clock, plain, preformatted, toMrkdwn } from '../text.ts';
+import type { ShownRun } from './read.ts';
+
+export interface RunView {
+  run: ShownRun;
+  timezone: string;
+  isPaused: boolean;
+}
+
+/** What a run offers or has become: the exact SQL and its buttons, or one line of its fate. */
+export function runBlocks(view: RunView): KnownBlock[] {
+  const { run } = view;
+  const plan = openPlan(run.plan, run.planHash);
+  return run.state === 'proposed' ? proposedBlocks(view, plan) : [section(fate(view, plan))];
+}
+
+/** A finished or unanswered run may be asked for again. */
+export function canAskAgain(run: ShownRun): boolean {
+  return ['expired', 'refused', 'failed', 'denied', 'unknown'].includes(run.state);
+}
+
+export function button(
+  id: string,
+  label: string,
+  options: { value: string; style?: 'primary' | 'danger'; confirm?: string },
+) {
+  const { value, style, confirm } = options;
+  return {
+    type: 'button' as const,
+    action_id: id,
+    text: { type: 'plain_text' as const, text: label },
+    value,
+    ...(style ? { style } : {}),
+    ...(confirm
+      ? {
+          confirm: {
+            title: { type: 'plain_text' as const, text: 'No detector sees this' },
+            text: { type: 'plain_text' as const, text: confirm },
+            confirm: { type: 'plain_text' as const, text: 'Approve' },
+            deny: { type: 'plain_text' as const, text: 'Back' },
+          },
+        }
+      : {}),
+  };
+}
+
+export function section(text: string): KnownBlock {
+  return { type: 'section', text: { type: 'mrkdwn', text } };
+}
+
+export function context(text: string): KnownBlock {
+  return { type: 'context', elements: [{ type: 'mrkdwn', text }] };
+}
+
+function proposedBlocks({ run, timezone, isPaused }: RunView, plan: Plan): KnownBlock[] {
+  const value = `${run.id}:${run.planHash}`;
+  const byHand = run.alertId === null ? 'Only the person who asked says that it is needed. Approve it all the same?' : null;
+  const needsTyping = plan.policy.asker === 'typed' && run.askedBy !== null;
+  return [
+    section(`*Fix: ${run.runbook}* (risk: ${run.risk}) · ${plain(run.does, 1_500)}`),
+    preformatted(sqlOf(plan, 'act') ?? ''),
+    {
+      type: 'actions',
+      block_id: `run-${run.id}`,
+      elements: [
+        button('approve', 'Approve', { value, style: 'primary', ...(byHand ? { confirm: byHand } : {}) }),
+        button('deny', 'Deny', { value, style: 'danger' }),
+        ...(needsTyping ? [button('approve-alone', 'Approve alone …', { value })] : []),
+      ],
+    },
+    context(
+      [
+        `R-${run.id} needs ${needs(run, plan)}`,
+        `this offer ends ${clock(run.expiresAt, timezone)}`,
+        isPaused ? 'actions are paused' : '',
+      ]
+        .filter(Boolean)
+        .join(' · '),
+    ),
+  ];
+}
+
+function needs(run: ShownRun, { policy }: Plan): string {
+  const given = run.approvals.filter((one) => one.verdict === 'yes');
+  const missing = policy.people - given.length;
+  const sofar: Text = given.length === 0 ? [] : ['; approved by ', ...listPeople(given.map((one) => one.person.userId))];
+  return toMrkdwn([`${missing}${given.length > 0 ? ' more' : ''} of `, ...listPeople(policy.of), ...sofar]);
+}
+
+function fate({ run, timezone }: RunView, plan: Plan): string {
+  const what = `${run.runbook} (R-${run.id})`;
+  const yes = run.approvals.filter((one) => one.verdict === 'yes');
+  const by = toMrkdwn(listPeople(yes.map((one) => one.person.userId)));
+  const at = yes.at(-1) ? ` ${clock((yes.at(-1) as { at: Date }).at, timezone)}` : '';
+  const why = run.outcome ? `: ${plain(run.outcome, 800)}` : '';
+  switch (run.state) {
+    case 'approved':
+    case 'scheduled':
+    case 'running':
+      return `✅ Approved by ${by}${at} · running ${what}`;
+    case 'recovering':
+      return `⚠️ Approved by ${by}${at} · ${what} lost its worker; looking at the server`;
+    case 'succeeded':
+      return `✅ ${what}, approved by ${by}${at} · done${why}${run.beforeAfter ? `\nBefore → after: ${plain(run.beforeAfter)}` : ''}`;
+    case 'denied': {
+      const no = run.approvals.find((one) => one.verdict === 'no');
+      return `⛔ ${what} denied by ${toMrkdwn([{ user: no?.person.userId ?? '' }])}${no ? ` ${clock(no.at, timezone)}` : ''}`;
+    }
+    case 'unknown':
+      return `⚠️ ${what}${why}`;
+    case 'withdrawn':
+      return `↩️ ${what} withdrawn${why}`;
+    case 'expired':
+      return `⌛ ${what} expired: nobody answered in time (needed ${plan.policy.people})`;
+    default:
+      return `✗ ${what} ${run.state}${why}`;
+  }
+}

@@ -1,0 +1,192 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { loadRunbooks } from '../../src/remedy/library.ts';
+import { parseRunbook } from '../../src/remedy/runbook.ts';
+
+const head = {
+  title: 'title: End it',
+  for: 'for: [lock-chains]',
+  risk: 'risk: low',
+  class: 'class: signal',
+  node: 'node: any',
+  params: 'params: { pid: { type: integer, about: the process }, name: { type: identifier, about: a table } }',
+  locks: 'locks: none',
+  stop_when: 'stop_when: never',
+  undo: 'undo: none',
+  timeouts: 'timeouts: { statement: 2s, lock: 100 ms, verify: 1min }',
+};
+
+const fences = {
+  precondition: '```sql precondition\nselect 1 from :"name"\n```',
+  act: "```sql act\nselect :'pid'::int;\n```",
+  verify: '```sql verify\nselect true\n```',
+};
+
+function runbook(heads: Partial<typeof head> = {}, blocks: Partial<typeof fences> = {}, more = ''): string {
+  const front = Object.values({ ...head, ...heads }).filter(Boolean);
+  return ['---', ...front, '---', 'Prose.', ...Object.values({ ...fences, ...blocks }), more].join('\n');
+}
+
+const problemsOf = (markdown: string, file = 'runbooks/x.md') => parseRunbook(markdown, file).problems;
+
+it('reads a runbook', () => {
+  const { runbook: found, problems } = parseRunbook(runbook(), 'runbooks/end-it.md');
+  expect(problems).toEqual([]);
+  expect(found).toMatchObject({
+    name: 'end-it',
+    title: 'End it',
+    for: ['lock-chains'],
+    class: 'signal',
+    stopWhen: 'never',
+    limits: { statementMs: 2000, lockMs: 100, verifyMs: 60_000 },
+    params: { pid: { type: 'integer' } },
+  });
+  expect(found?.fences).toEqual([
+    { step: 'precondition', sql: 'select 1 from :"name"', line: 14, versions: { from: 0, to: 999 } },
+    { step: 'act', sql: "select :'pid'::int", line: 17, versions: { from: 0, to: 999 } },
+    { step: 'verify', sql: 'select true', line: 20, versions: { from: 0, to: 999 } },
+  ]);
+  expect(found?.prose).toMatch(/^Prose\.\n```sql precondition/);
+});
+
+test.each<[string, string, string]>([
+  ['a missing key', runbook({ risk: '' }), '2: risk is missing'],
+  ['an empty key', runbook({ undo: 'undo:' }), '10: undo is missing'],
+  ['a misspelt key', runbook({ risk: 'rsik: low' }), '4: unknown key "rsik"; did you mean "risk"?'],
+  [
+    'a misspelt key within',
+    runbook({ timeouts: 'timeouts: { statment: 1s, lock: 0, verify: 0 }' }),
+    'did you mean "statement"?',
+  ],
+  ['a wrong choice', runbook({ class: 'class: signl' }), '5: class is "signl", not one of signal, maintain, ddl'],
+  ['a wrong type', runbook({ locks: 'locks: [a]' }), '8: locks must be string'],
+  [
+    'a wrong duration',
+    runbook({ timeouts: 'timeouts: { statement: 2 sec, lock: 0, verify: 0 }' }),
+    '11: timeouts.statement must be a duration',
+  ],
+  [
+    'a wrong parameter type',
+    runbook({ params: 'params: { pid: { type: int, about: x } }' }),
+    '7: params.pid.type is "int", not one of integer, text',
+  ],
+  ['YAML that is none', runbook({ for: 'for: [' }), '4: '],
+  ['a key given twice', runbook({ locks: 'locks: none\nlocks: none' }), '9: Map keys must be unique'],
+  ['no front matter', '# x', '1: the file must begin with front matter'],
+  ['a missing step', runbook({}, { verify: '' }), '1: there is no fence "sql verify"'],
+  [
+    'a misspelt step',
+    runbook({}, { verify: '```sql verfy\nselect true\n```' }),
+    '20: there is no step "verfy"; expected precondition, act',
+  ],
+  ['SQL that is no step', runbook({}, {}, '```sql\nselect 1\n```'), '23: say after sql which step this is'],
+  [
+    'a misspelt option',
+    runbook({}, { act: "```sql act version=17\nselect :'pid'\n```" }),
+    '17: version=17 is not understood',
+  ],
+  [
+    'versions the wrong way round',
+    runbook({}, { act: "```sql act versions=17-14\nselect :'pid'\n```" }),
+    '17: versions=17-14 is not understood',
+  ],
+  [
+    'the same step twice',
+    runbook({}, {}, '```sql verify\nselect false\n```'),
+    '23: a second verify for the same versions as on line 20',
+  ],
+  ['two statements', runbook({}, { act: "```sql act\nselect :'pid';\n\ndrop table x\n```" }), '20: a second statement'],
+  ['no statement', runbook({}, { verify: '```sql verify\n;\n```' }), '20: the fence is empty'],
+  [
+    'an open string',
+    runbook({}, { act: "```sql act\nselect :'pid',\n  'abc\n```" }),
+    "19: 'a is opened and never closed",
+  ],
+  [
+    'an open comment',
+    runbook({}, { act: "```sql act\nselect :'pid' /* /* */\n```" }),
+    '18: /* is opened and never closed',
+  ],
+  ["one of psql's commands", runbook({}, { act: "```sql act\nselect :'pid' \\gset\n```" }), "18: psql's own commands"],
+  [
+    'an undeclared parameter',
+    runbook({}, { verify: "```sql verify\nselect\n :'pidd'\n```" }),
+    '22: the parameter pidd is not declared in params; did you mean "pid"?',
+  ],
+  [
+    'a parameter without quotes',
+    runbook({}, { verify: '```sql verify\nselect :pid\n```' }),
+    "21: :pid would be pasted as it is; write :'pid'",
+  ],
+  [
+    'a number as a name',
+    runbook({}, { verify: '```sql verify\nselect :"pid"\n```' }),
+    '21: :"pid" is a name, but pid is declared as integer',
+  ],
+  [
+    'an unused parameter',
+    runbook({}, { precondition: '```sql precondition\nselect 1\n```' }),
+    '1: the parameter name is used by no fence',
+  ],
+])('finds %s', (_, markdown, problem) => {
+  const problems = problemsOf(markdown);
+  expect(
+    problems.some((one) => one.startsWith(`runbooks/x.md:`) && one.includes(problem)),
+    problems.join('\n'),
+  ).toBe(true);
+});
+
+test.each([
+  ['an array slice', 'select (array[1,2,3])[1:2]'],
+  ['a cast', 'select 1::text, x::pid'],
+  ['a string', "select ':pid', E'\\':pid', $$ :pid $$, $a$ :'nope' $a$, \"a:pid\""],
+  ['a comment', 'select 1 -- :pid\n/* :pid /* ; */ */'],
+  ['a semicolon within a string, and a comment after the last', "select ';' ; -- done"],
+])('finds no fault with %s', (_, sql) => {
+  expect(problemsOf(runbook({}, {}, `\`\`\`sql undo\n${sql}\n\`\`\``))).toEqual([]);
+});
+
+it('leaves fences of other languages to the reader', () => {
+  expect(problemsOf(runbook({}, {}, '```psql\nselect :nothing; select 2\n```'))).toEqual([]);
+});
+
+it('reports all problems of a file at once, in the order of its lines', () => {
+  const problems = problemsOf(runbook({ risk: 'risk: none', undo: '' }, { act: "```sql act\nselect :'pod'\n```" }));
+  const [first, ...lines] = problems.map((one) => Number(one.split(':')[1]));
+  expect(first).toBe(1);
+  expect(lines).toEqual([...lines].sort((a, b) => a - b));
+  expect(problems.join('\n')).toMatch(
+    /pid is used by no fence[\s\S]*undo is missing[\s\S]*risk is "none"[\s\S]*pod is not declared/,
+  );
+});
+
+describe('the library', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'runbooks-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('reads our own runbooks', async () => {
+    const found = await loadRunbooks(fileURLToPath(import.meta.resolve('#package/runbooks')));
+    expect([...found.keys()]).toEqual(['cancel-query', 'cancel-queued-ddl', 'terminate-session']);
+    expect(found.get('terminate-session')?.risk).toBe('medium');
+  });
+
+  it('reads every .md but the README', async () => {
+    await writeFile(join(folder, 'README.md'), 'no runbook');
+    await writeFile(join(folder, 'end-it.md'), runbook());
+    expect([...(await loadRunbooks(folder)).keys()]).toEqual(['end-it']);
+  });
+
+  it('refuses to load with every problem of every file', async () => {
+    await writeFile(join(folder, 'a.md'), runbook({ risk: '' }));
+    await writeFile(join(folder, 'B c.md'), runbook());
+    const error = await loadRunbooks(folder).catch((error) => error);
+    expect(error).toMatchObject({ code: 'runbook-invalid' });
+    expect(error.message).toMatch(/\/B c\.md:1: the name "B c" must be .*\n.*\/a\.md:2: risk is missing/);
+  });
+});
