@@ -48,7 +48,7 @@ function secretHere(path: Path, what: string): Remark {
 const mask = '\0';
 
 function maskVariables(text: string): string {
-  return text.replaceAll(/\$\{[^}]*\}/g, mask);
+  return text.replaceAll(/\$\{[^}]*\}?/g, mask);
 }
 
 /** Slack decides what a token is; another server than Slack's may take any. */

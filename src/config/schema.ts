@@ -25,11 +25,11 @@ import {
 
 /** The descriptions of this file are the reference in docs/config.md, and the hint where a key is missing. */
 
-export const State = z.strictObject({
+const State = z.strictObject({
   url: PostgresUrl.describe("the bot's own database (PostgreSQL 14 or newer); `docker compose up -d state` starts one"),
 });
 
-export const Queue = z.strictObject({
+const Queue = z.strictObject({
   redis: RedisUrl.meta({ default: 'none' }).describe(
     'several machines share the work through it; without it the queue is in the state database',
   ),
@@ -38,7 +38,7 @@ export const Queue = z.strictObject({
 const apiUrl = HttpUrl.optional().describe("a Slack-compatible server's API, instead of Slack's own");
 const botToken = Secret.describe('bot token of the Slack app, xoxb-…');
 
-export const SocketSlack = z.strictObject({
+const SocketSlack = z.strictObject({
   mode: z
     .literal('socket')
     .default('socket')
@@ -49,7 +49,7 @@ export const SocketSlack = z.strictObject({
   apiUrl,
 });
 
-export const HttpSlack = z.strictObject({
+const HttpSlack = z.strictObject({
   mode: z.literal('http'),
   botToken,
   signingSecret: Secret.describe('mode http: signing secret of the Slack app'),
@@ -57,19 +57,19 @@ export const HttpSlack = z.strictObject({
   apiUrl,
 });
 
-export const Http = z.strictObject({
+const Http = z.strictObject({
   host: Text.default('127.0.0.1').describe('address of health, readiness and metrics'),
   port: Port.default(8080).describe('port of health, readiness and metrics'),
 });
 
-export const Log = z.strictObject({
+const Log = z.strictObject({
   level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')
     .describe('least severe line that is written'),
 });
 
-export const Approvers = z
+const Approvers = z
   .record(GroupName, z.array(UserId).min(1).describe('a group: the people who may approve, by Slack user id'))
   .meta({ key: 'group' });
 
@@ -90,7 +90,7 @@ export const Policies = z.strictObject({
 });
 export type Policies = z.infer<typeof Policies>;
 
-export const Actions = z.strictObject({
+const Actions = z.strictObject({
   signal: actionUrl('cancel queries and terminate sessions'),
   maintain: actionUrl('vacuum, analyze and reindex'),
   ddl: actionUrl('create and drop indexes, change tables'),
@@ -98,7 +98,7 @@ export const Actions = z.strictObject({
   settings: actionUrl('change settings'),
 });
 
-export const Node = z.strictObject({
+const Node = z.strictObject({
   name: NodeName.optional()
     .meta({ default: 'host:port of its URL' })
     .describe('what chat calls it; whether it is the primary is read, never configured'),

@@ -69,6 +69,13 @@ export function parseFrontMatter(yaml: string, firstLine: number): ParsedFrontMa
 
 type Path = readonly PropertyKey[];
 
+const words: Readonly<Record<string, string>> = {
+  string: 'text',
+  array: 'a list',
+  object: 'a mapping',
+  record: 'a mapping',
+};
+
 /** What is wrong in words, and the path of the key on whose line that is said. */
 function explain(issue: z.core.$ZodIssue, value: unknown): { path: Path; message: string }[] {
   const { path } = issue;
@@ -76,13 +83,14 @@ function explain(issue: z.core.$ZodIssue, value: unknown): { path: Path; message
     return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, path) }));
   const name = path.map(String).join('.') || 'the front matter';
   const found = path.reduce<unknown>((node, step) => (node as Record<PropertyKey, unknown> | undefined)?.[step], value);
-  if (found === undefined || found === null) return [{ path: path.slice(0, -1), message: `${name} is missing` }];
+  if (found === null) return [{ path, message: `${name} is empty` }];
+  if (found === undefined) return [{ path: path.slice(0, -1), message: `${name} is missing` }];
   return [{ path, message: `${name} ${complaint(issue, found)}` }];
 }
 
 function complaint(issue: z.core.$ZodIssue, found: unknown): string {
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? 'has a wrong name';
-  if (issue.code === 'invalid_type') return `must be ${issue.expected === 'record' ? 'an object' : issue.expected}`;
+  if (issue.code === 'invalid_type') return `must be ${words[issue.expected] ?? issue.expected}`;
   if (issue.code !== 'invalid_value') return issue.message;
   const choices = issue.values.map(String);
   const hint = suggest(String(found), choices);

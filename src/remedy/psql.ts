@@ -8,14 +8,13 @@ type Kind = Piece['kind'] | 'comment';
 
 /** To psql every character above 127 is a letter. */
 const letter = 'A-Za-z_\\u0080-\\uffff';
-const escaped = "'(?:[^'\\\\]|\\\\[\\s\\S]|'')*'";
 
 /** In the order in which they are tried; after psqlscan.l, where the longest match wins. */
 const rules: [Kind, RegExp][] = [
   ['text', /\s+/y],
   ['comment', /--[^\n\r]*/y],
-  // A string with escapes goes on after a line break in the same way.
-  ['text', new RegExp(`[eE]${escaped}(?:[ \\t]*[\\n\\r]\\s*${escaped})*`, 'y')],
+  // psql reads line by line: where the server would go on with such a string, psql begins a plain one.
+  ['text', /[eE]'(?:[^'\\]|\\[\s\S]|'')*'/y],
   ['text', /'(?:[^']|'')*'/y],
   ['text', /"(?:[^"]|"")*"/y],
   ['text', new RegExp(`\\$((?:[${letter}][${letter}0-9]*)?)\\$[\\s\\S]*?\\$\\1\\$`, 'y')],

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the configuration's own variables look like that.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { load, minimal, problemsOf } from './sample.ts';

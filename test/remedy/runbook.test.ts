@@ -54,7 +54,7 @@ it('reads a runbook', () => {
 
 test.each<[string, string, string]>([
   ['a missing key', runbook({ risk: '' }), '2: risk is missing'],
-  ['an empty key', runbook({ undo: 'undo:' }), '10: undo is missing'],
+  ['an empty key', runbook({ undo: 'undo:' }), '10: undo is empty'],
   ['a misspelt key', runbook({ risk: 'rsik: low' }), '4: unknown key "rsik"; did you mean "risk"?'],
   [
     'a misspelt key within',
@@ -62,7 +62,7 @@ test.each<[string, string, string]>([
     'did you mean "statement"?',
   ],
   ['a wrong choice', runbook({ class: 'class: signl' }), '5: class is "signl", not one of signal, maintain, ddl'],
-  ['a wrong type', runbook({ locks: 'locks: [a]' }), '8: locks must be string'],
+  ['a wrong type', runbook({ locks: 'locks: [a]' }), '8: locks must be text'],
   [
     'a wrong duration',
     runbook({ timeouts: 'timeouts: { statement: 2 sec, lock: 0, verify: 0 }' }),

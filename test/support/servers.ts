@@ -1,0 +1,156 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll } from 'vitest';
+import { Server } from '../../src/demo/server.ts';
+
+const allMajors = [12, 13, 14, 15, 16, 17, 18] as const;
+
+/** Those of `PG=12,18`, else all. */
+export const majors: readonly number[] = (process.env['PG'] ?? allMajors.join(',')).split(',').map(Number);
+export const newest = Math.max(...majors);
+
+/** Logins every server has; `monitor` and `actor` are what the README tells to make. */
+const roles = `
+  create role monitor login in role pg_monitor;
+  create role plain login;
+  create role actor login in role pg_signal_backend, pg_read_all_stats;
+  create role app login;
+  create role locked login password 'right';`;
+
+const settings = {
+  autovacuum: 'off',
+  deadlock_timeout: '200ms',
+  max_prepared_transactions: '20',
+  max_connections: '700',
+  wal_level: 'logical',
+  max_wal_senders: '10',
+  max_replication_slots: '10',
+  hot_standby: 'on',
+  jit: 'off',
+  log_min_messages: 'fatal',
+};
+
+const servers = new Map<string, Promise<Server>>();
+const freeBytes = (folder: string) => {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+};
+const root = freeBytes('/dev/shm') > 2 * 2 ** 30 ? '/dev/shm' : tmpdir();
+let folder: string | null = null;
+
+/** One server of a major, started at the first use and shared by all test files of this worker. */
+export function server(major: number): Promise<Server> {
+  return shared(String(major), async () => {
+    const started = await Server.start({
+      major,
+      folder: workFolder(),
+      settings,
+      hba: ['host all locked 127.0.0.1/32 scram-sha-256'],
+      template: join(tmpdir(), `pgorderly-initdb-${major}-${process.getuid?.() ?? 0}`),
+    });
+    await asSuperuser(started, `set password_encryption = 'scram-sha-256'; ${roles}`);
+    return started;
+  });
+}
+
+/** A streaming standby of the shared server of a major. */
+export function standby(major: number): Promise<Server> {
+  return shared(`standby-${major}`, async () => {
+    const primary = await server(major);
+    const standbySettings = { ...settings, primary_conninfo: `host=${primary.host} port=${primary.port} user=postgres` };
+    const client = new pg.Client({ connectionString: primary.url() });
+    await client.connect();
+    try {
+      const { takeBackup } = await import('./base-backup.ts');
+      return await Server.start({
+        major,
+        folder: workFolder(),
+        settings: standbySettings,
+        fill: (data, { account }) => takeBackup(client, { primary, data, account }),
+      });
+    } finally {
+      await client.end();
+    }
+  });
+}
+
+/** A server for one test that breaks it: give it back by `remove`. */
+export async function ownServer(major: number, more: Record<string, string> = {}): Promise<Server> {
+  const started = await Server.start({ major, folder: workFolder(), settings: { ...settings, ...more } });
+  await asSuperuser(started, roles);
+  return started;
+}
+
+export interface Database {
+  server: Server;
+  name: string;
+  /** A connection that is closed after the file, if not before. */
+  client(user?: string, application?: string): Promise<pg.Client>;
+  url(user?: string): string;
+  /** As the superuser, on a connection of its own. */
+  run(sql: string, params?: unknown[]): Promise<pg.QueryResult>;
+}
+
+let databases = 0;
+
+/** A fresh database for a test file; dropped with whatever is left in it after the file. */
+export async function createDatabase(major: number): Promise<Database> {
+  const on = await server(major);
+  const name = `test_${process.pid}_${++databases}`;
+  await asSuperuser(on, `create database ${name}`);
+  const clients: pg.Client[] = [];
+  const client = async (user = 'postgres', application = 'test') => {
+    const opened = new pg.Client({ connectionString: on.url(name, user), application_name: application });
+    opened.on('error', () => {
+      // Tests end sessions on purpose; whoever awaits a query on it is told.
+    });
+    await opened.connect();
+    clients.push(opened);
+    return opened;
+  };
+  afterAll(async () => {
+    await Promise.allSettled(clients.map((one) => one.end()));
+    await asSuperuser(on, `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
+    await asSuperuser(on, `drop database if exists ${name}`);
+  });
+  const helper = await client('postgres', 'test-helper');
+  return {
+    server: on,
+    name,
+    client,
+    url: (user = 'postgres') => on.url(name, user),
+    run: (sql, params) => helper.query(sql, params),
+  };
+}
+
+async function shared(key: string, start: () => Promise<Server>): Promise<Server> {
+  const known = servers.get(key);
+  if (known) return known;
+  const starting = start();
+  servers.set(key, starting);
+  return starting;
+}
+
+function workFolder(): string {
+  if (folder === null) {
+    folder = mkdtempSync(join(root, 'pgorderly-test-'));
+    chmodSync(folder, 0o755);
+    mkdirSync(folder, { recursive: true });
+    const remove = folder;
+    // The servers end with this process (their tether); what they wrote goes here.
+    process.once('exit', () => rmSync(remove, { recursive: true, force: true }));
+  }
+  return folder;
+}
+
+async function asSuperuser(on: Server, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: on.url() });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
