@@ -59,6 +59,16 @@ export function findChains(facts: LockFacts): Chain[] {
   return chains.sort((a, b) => b.victims.size - a.victims.size);
 }
 
+export function victimSessions({ graph, victims }: Chain): ChainSession[] {
+  return [...victims.keys()].flatMap((pid) => graph.sessions.get(pid) ?? []);
+}
+
+/** Null where the role may see none. */
+export function longestWait(chain: Chain): number | null {
+  const waits = victimSessions(chain).flatMap((session) => session.waitSeconds ?? []);
+  return waits.length > 0 ? Math.max(...waits) : null;
+}
+
 function worstWait(graph: Graph, root: Blocker, objectOf: Chain['objectOf']) {
   const groups = new Map<string, { object: Contended; database: string | null; pids: number[] }>();
   for (const pid of graph.waitersOf.get(root) ?? []) {

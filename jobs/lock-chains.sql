@@ -95,7 +95,7 @@ select
   end::float8 as "waitSeconds",
   case when w.knows_since then 'waitstart' else 'query_start' end as "waitSource",
   pg_catalog.current_setting('max_connections')::int as "maxConnections",
-  a.query
+  nullif(a.query, '<insufficient privilege>') as query
 from activity a
 join activity own on own.pid = pg_catalog.pg_backend_pid()
 left join waits w on w.pid = a.pid

@@ -1,10 +1,18 @@
 import { type Ask, defineJob, type JudgeContext } from '../src/detect/job.ts';
 import type { Judged, Severity } from '../src/model.ts';
-import { type Chain, findChains, type LockFacts, type RelationName } from './lock-chains.chain.ts';
+import {
+  type Chain,
+  findChains,
+  type LockFacts,
+  longestWait,
+  type RelationName,
+  victimSessions,
+} from './lock-chains.chain.ts';
 import type { ChainSession, PreparedWait } from './lock-chains.graph.ts';
 import { offersFor } from './lock-chains.offers.ts';
+import { summarize, titleOf } from './lock-chains.text.ts';
 import { drawTree } from './lock-chains.tree.ts';
-import { count, describeClient, inWords, isIdleInTransaction, unjudgedForBlindRole } from './shared/sessions.ts';
+import { unjudgedForBlindRole } from './shared/sessions.ts';
 
 const thresholds = {
   minWaitSeconds: {
@@ -96,80 +104,12 @@ function subjectOf({ root, graph }: Chain): Judged['subject'] | null {
   return session ? { kind: 'backend', pid: root, backendStart: session.backendStart ?? '' } : null;
 }
 
-function titleOf(chain: Chain): string {
-  const waiting = `${count(chain.victims.size, 'session')} wait${chain.victims.size === 1 ? 's' : ''}`;
-  if (isHandedOn(chain)) return `${waiting} in turn for ${chain.object.name}`;
-  if (typeof chain.root === 'string') return `${waiting} behind one prepared transaction`;
-  const root = chain.graph.sessions.get(chain.root);
-  if (root && isIdleInTransaction(root)) return `${waiting} behind one idle transaction`;
-  if (root?.state === 'active' && root.backendType === 'client backend')
-    return `${waiting} behind one running statement`;
-  return `${waiting} behind one ${root?.backendType === 'client backend' ? 'idle session' : (root?.backendType ?? 'session')}`;
-}
-
-/** Each holder is younger than the waits for it: ending one helps nobody. */
-function isHandedOn(chain: Chain): boolean {
-  const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
-  const age = root?.transactionSeconds ?? Number.POSITIVE_INFINITY;
-  return (
-    chain.object.isRow &&
-    victimSessions(chain).some((one) => one.waitSource === 'waitstart' && (one.waitSeconds ?? 0) > age + 1)
-  );
-}
-
-function summarize(chain: Chain, notOffered: string | null): string {
-  const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
-  const longest = victimSessions(chain).reduce((a, b) => ((b.waitSeconds ?? 0) > (a.waitSeconds ?? 0) ? b : a));
-  const atMost = longest.waitSource === 'waitstart' ? '' : 'at most ';
-  return [
-    root ? describeRoot(chain, root) : describePrepared(chain),
-    `They wait for ${chain.object.name}, the longest for ${atMost}${inWords(longest.waitSeconds ?? 0)}.`,
-    isHandedOn(chain) && `The lock passes from one transaction to the next. Who wants it: ${listWriters(chain)}.`,
-    root && notOffered && `Pid ${root.pid} is not offered to be stopped: it ${notOffered}.`,
-  ]
-    .filter(Boolean)
-    .join('\n');
-}
-
-function describeRoot(chain: Chain, root: ChainSession): string {
-  const who = `pid ${root.pid} (${describeClient(root)})`;
-  const holding = `holding a lock on ${chain.object.name}`;
-  if (root.state === null) return `${who}, ${root.backendType ?? 'hidden from the monitoring role'}, ${holding}.`;
-  if (isIdleInTransaction(root))
-    return `${who} has been idle in transaction for ${inWords(root.stateSeconds ?? 0)}, ${holding}.`;
-  if (root.state !== 'active') return `${who} is ${root.state}, ${holding}.`;
-  const age = `in a transaction of ${inWords(root.transactionSeconds ?? 0)}`;
-  return `${who} has been running one statement for ${inWords(root.statementSeconds ?? 0)} ${age}, ${holding}.`;
-}
-
-function describePrepared({ root, graph, object }: Chain): string {
-  const prepared = graph.prepared.get(String(root));
-  const literal = `'${String(root).replaceAll("'", "''")}'`;
-  return [
-    `A transaction of role ${prepared?.owner} was prepared ${inWords(prepared?.preparedSeconds ?? 0)} ago and holds a lock on ${object.name}.`,
-    `In database ${prepared?.database}, \`commit prepared ${literal}\` or \`rollback prepared ${literal}\` ends it; that is for a`,
-    'person who knows what it was about, and no runbook does it.',
-  ].join(' ');
-}
-
-/** "web (role app) 38 sessions, etl (role batch) 2 sessions". */
-function listWriters({ graph, root, victims }: Chain): string {
-  const tally = new Map<string, number>();
-  for (const pid of [root, ...victims.keys()]) {
-    const session = graph.sessions.get(Number(pid));
-    const who = `${session?.application || 'an unnamed application'} (role ${session?.user})`;
-    tally.set(who, (tally.get(who) ?? 0) + 1);
-  }
-  const ranked = [...tally].sort(([, a], [, b]) => b - a).slice(0, 3);
-  return ranked.map(([who, number]) => `${who} ${count(number, 'session')}`).join(', ');
-}
-
 function factsOf(chain: Chain, notOffered: string | null): Record<string, unknown> {
   const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
   const victims = victimSessions(chain);
   return {
     victimCount: victims.length,
-    longestWaitSeconds: Math.max(...victims.map((session) => session.waitSeconds ?? 0)),
+    longestWaitSeconds: longestWait(chain),
     waitSource: victims[0]?.waitSource,
     object: chain.object.name,
     amplifiers: chain.amplifiers,
@@ -188,8 +128,4 @@ function factsOf(chain: Chain, notOffered: string | null): Record<string, unknow
 function rootFacts(root: ChainSession): Record<string, unknown> {
   const { pid, user, application, client, backendType, state, transactionSeconds, query } = root;
   return { pid, role: user, application, client, backendType, state, transactionSeconds, query };
-}
-
-function victimSessions({ graph, victims }: Chain): ChainSession[] {
-  return [...victims.keys()].flatMap((pid) => graph.sessions.get(pid) ?? []);
 }

@@ -66,7 +66,7 @@ select
     when exists (select from pg_catalog.pg_stat_progress_create_index p where p.pid = a.pid) then 'create index'
     when exists (select from pg_catalog.pg_stat_progress_cluster p where p.pid = a.pid) then 'rewrite'
   end as maintenance,
-  a.query
+  nullif(a.query, '<insufficient privilege>') as query
 from pg_catalog.pg_stat_activity a
 cross join horizon h
 left join waits w on w.pid = a.pid

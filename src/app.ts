@@ -33,7 +33,7 @@ import { Reader } from './targets/reader.ts';
 export interface ServiceOptions {
   config: Config;
   jobs: readonly AnyJob[];
-  runbooks: readonly Runbook[];
+  runbooks: ReadonlyMap<string, Runbook>;
   log: Logger;
 }
 
@@ -78,7 +78,7 @@ export async function startService({ config, jobs, runbooks, log }: ServiceOptio
   };
   const remedy: RemedyContext = {
     pool: state.pool,
-    runbooks: new Map(runbooks.map((runbook) => [runbook.name, runbook])),
+    runbooks,
     jobs: byName,
     targets,
     recheck: async (job, target, everything) => {

@@ -67,7 +67,10 @@ function locate(major: number): string {
     throw new PgorderlyError(
       'server-binaries-missing',
       `there is no embedded PostgreSQL ${major} for ${process.platform}-${process.arch}`,
-      { hint: 'It is installed by npm ci in a clone, on Linux x64. Elsewhere: pgorderly start with a server of your own.', cause },
+      {
+        hint: 'It is installed by npm ci in a clone, on Linux x64. Elsewhere: pgorderly start with a server of your own.',
+        cause,
+      },
     );
   }
 }

@@ -129,7 +129,9 @@ export class Server {
       } catch (cause) {
         if (child.exitCode === null && Date.now() < deadline) await sleep(20);
         else
-          throw new PgorderlyError('demo-failed', `PostgreSQL ${this.major} did not start: ${said().trim()}`, { cause });
+          throw new PgorderlyError('demo-failed', `PostgreSQL ${this.major} did not start: ${said().trim()}`, {
+            cause,
+          });
       } finally {
         await client.end();
       }
@@ -150,7 +152,8 @@ const throwAway = {
  * The shell holds the other end of a pipe of ours (descriptor 3): when we die, even by kill -9, `cat` ends and the
  * server is shut down.
  */
-const tether = '"$@" & child=$!; (cat <&3 >/dev/null; kill -QUIT $child 2>/dev/null) & wait $child; kill $! 2>/dev/null';
+const tether =
+  '"$@" & child=$!; (cat <&3 >/dev/null; kill -QUIT $child 2>/dev/null) & wait $child; kill $! 2>/dev/null';
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {

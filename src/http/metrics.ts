@@ -1,6 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Outcome, RunState } from '../model.ts';
-import { runStates } from '../model.ts';
+import { type Outcome, type RunState, runStates } from '../model.ts';
 
 /** What is asked of the state database at each scrape. */
 export interface MetricSources {

@@ -78,9 +78,9 @@ async function within(timeoutMs: number, askParts: HttpOptions['parts']): Promis
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Parts>((resolve) => {
     const detail = `not known within ${timeoutMs / 1000} s`;
-    timer = setTimeout(() => resolve({ parts: { ok: false, detail } }), timeoutMs);
+    timer = setTimeout(() => resolve({ readiness: { ok: false, detail } }), timeoutMs);
   });
-  const failed = (error: unknown): Parts => ({ parts: { ok: false, detail: errorFields(error).code } });
+  const failed = (error: unknown): Parts => ({ readiness: { ok: false, detail: errorFields(error).code } });
   const parts = await Promise.race([askParts().catch(failed), late]);
   clearTimeout(timer);
   return parts;

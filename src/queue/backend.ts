@@ -45,7 +45,11 @@ function openRedis(url: string, log: Logger): Backend {
       listened(
         new Queue(name, {
           connection: producer,
-          defaultJobOptions: { attempts: 1, removeOnComplete: { age: keepSeconds }, removeOnFail: { age: keepSeconds } },
+          defaultJobOptions: {
+            attempts: 1,
+            removeOnComplete: { age: keepSeconds },
+            removeOnFail: { age: keepSeconds },
+          },
         }),
         log,
       ),

@@ -82,9 +82,13 @@ async function completeParams(
   const read = missing.flatMap((name) => (typeof session[name] === 'string' ? [[name, session[name] as string]] : []));
   const absent = missing.find((name) => runbook.params[name] && session[name] === null);
   if (absent)
-    throw new PgorderlyError('param-invalid', `pid ${typed['pid']} has no ${absent}: it is ${session['state'] ?? 'idle'}`, {
-      hint: 'Only an open transaction or a running statement can be ended.',
-    });
+    throw new PgorderlyError(
+      'param-invalid',
+      `pid ${typed['pid']} has no ${absent}: it is ${session['state'] ?? 'idle'}`,
+      {
+        hint: 'Only an open transaction or a running statement can be ended.',
+      },
+    );
   return { ...typed, ...Object.fromEntries(read) };
 }
 

@@ -30,7 +30,8 @@ export interface Decided {
  */
 export async function decideRun(db: Queryable, input: DecideInput): Promise<Decided> {
   const run = await lockRun(db, input.runId);
-  if (!run) return { decision: 'no-run', answer: [`There is no run R-${input.runId}. Nothing was done.`], channel: null };
+  if (!run)
+    return { decision: 'no-run', answer: [`There is no run R-${input.runId}. Nothing was done.`], channel: null };
   const { policy } = openPlan(run.plan, run.planHash);
   const decision = decide({
     state: run.state,

@@ -58,7 +58,8 @@ export function findPlace(
   const node = target?.nodes.find((one) => one.name === plan.node);
   if (!target || !node) return `${plan.target} (node ${plan.node}) is not in the configuration any more`;
   const url = node.actionUrls[plan.class];
-  if (!url) return `${plan.target} is observe-only for ${plan.class}: its configuration has no actions.${plan.class} URL`;
+  if (!url)
+    return `${plan.target} is observe-only for ${plan.class}: its configuration has no actions.${plan.class} URL`;
   return { target, node, url };
 }
 

@@ -1,10 +1,10 @@
 import type { Unjudged } from '../model.ts';
+import type { StoredRun } from '../state/runs.ts';
 import { countSignals } from '../state/runs.ts';
 import { readPause } from '../state/switches.ts';
 import { findTwins } from '../state/targets.ts';
 import type { RemedyContext, RemedyNode, RemedyTarget } from './context.ts';
 import { type Plan, sqlOf } from './plan.ts';
-import type { StoredRun } from '../state/runs.ts';
 import type { ActingSession } from './session.ts';
 
 /** What a guard saw: its words are what chat shows. */

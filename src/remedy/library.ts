@@ -1,7 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { PgorderlyError } from '../errors.ts';
 import { parseRunbook, type Runbook } from './runbook.ts';
+
+/** Those that come with pgorderly, found from the package's root. */
+export const runbooksFolder = fileURLToPath(import.meta.resolve('#package/runbooks'));
 
 /** All runbooks of a folder by name. Throws runbook-invalid with every problem of every file. */
 export async function loadRunbooks(folder: string): Promise<ReadonlyMap<string, Runbook>> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Policy } from './policy.ts';
 import { bind } from './bind.ts';
+import type { Policy } from './policy.ts';
 import type { Runbook, Step } from './runbook.ts';
 
 /** Where a plan acts: told apart from a clone, a failed-over cluster or another server behind the same address. */

@@ -43,7 +43,15 @@ export type Decision =
   | { reason: 'denied' }
   | { reason: 'needs-typing' }
   | {
-      reason: 'already-decided' | 'expired' | 'paused' | 'plan-changed' | 'not-allowed' | 'asker' | 'twice' | 'mistyped';
+      reason:
+        | 'already-decided'
+        | 'expired'
+        | 'paused'
+        | 'plan-changed'
+        | 'not-allowed'
+        | 'asker'
+        | 'twice'
+        | 'mistyped';
       says: Text;
     };
 

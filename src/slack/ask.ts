@@ -71,6 +71,8 @@ async function propose(
     run: id,
     detail: { runbook: run.runbook, plan: run.planHash },
   });
-  const answer: Text = [`Asked for: R-${id} ${run.runbook} on ${run.target}. It runs once it is approved in <#${channel}>.`];
+  const answer: Text = [
+    `Asked for: R-${id} ${run.runbook} on ${run.target}. It runs once it is approved in <#${channel}>.`,
+  ];
   return { answer, nudges: card ? [() => context.remedy.nudges.channel(card.channel)] : [] };
 }

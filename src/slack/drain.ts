@@ -16,8 +16,8 @@ import {
 import { claimChannel, holdChannel, releaseChannel } from '../state/channels.ts';
 import { readCardFacts } from './cards/read.ts';
 import { cardMark, renderCard } from './cards/render.ts';
-import { findPosted } from './lost-posts.ts';
 import { slackFailure } from './failures.ts';
+import { findPosted } from './lost-posts.ts';
 import { toMrkdwn } from './text.ts';
 
 export interface DrainContext {

@@ -96,7 +96,10 @@ async function resume(context: SlackContext, db: Queryable, item: InboxItem): Pr
   }
   const isNew = await setPause(db, false, item.person.userId, null);
   await auditSwitch(db, item, 'actions.resumed');
-  return { answer: [isNew ? 'Resumed: approved actions run again.' : 'Actions were not paused.'], nudges: await redrawProposals(context, db) };
+  return {
+    answer: [isNew ? 'Resumed: approved actions run again.' : 'Actions were not paused.'],
+    nudges: await redrawProposals(context, db),
+  };
 }
 
 async function auditSwitch(db: Queryable, item: InboxItem, kind: string): Promise<void> {

@@ -3,9 +3,9 @@ import { errorFields } from '../log.ts';
 import type { Text } from '../model.ts';
 import { transaction } from '../state/database.ts';
 import {
-  finishInboxItem,
   findUnanswered,
   findUnhandled,
+  finishInboxItem,
   type InboxItem,
   lockInboxItem,
   markAnswered,

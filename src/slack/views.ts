@@ -16,7 +16,9 @@ export function approveAloneView(value: string, responseUrl: string | undefined)
     submit: text('Approve'),
     close: text('Back'),
     blocks: [
-      section('You asked for this yourself. If nobody else can look at it, type where it runs and why; the channel is told.'),
+      section(
+        'You asked for this yourself. If nobody else can look at it, type where it runs and why; the channel is told.',
+      ),
       input('target', "The target's name"),
       input('reason', 'Reason'),
     ],
@@ -33,10 +35,15 @@ export async function openDetails(
   const opened = await client.views.open({ trigger_id: triggerId, view: detailsView([section('Reading …')]) });
   const { alert, runs } = await readCardFacts(context.remedy.pool, { alertId, runId: null });
   const facts = alert ? [preformatted(JSON.stringify(alert.finding.facts, null, 1))] : [section('That alert is gone.')];
-  const plans = runs.slice(-3).flatMap((run): KnownBlock[] => [
-    section(`*R-${run.id} ${run.runbook}* · ${run.state} · plan ${run.planHash.slice(0, 12)}`),
-    ...openPlan(run.plan, run.planHash).steps.flatMap(({ step, sql }) => [section(`_${plain(step)}_`), preformatted(sql)]),
-  ]);
+  const plans = runs
+    .slice(-3)
+    .flatMap((run): KnownBlock[] => [
+      section(`*R-${run.id} ${run.runbook}* · ${run.state} · plan ${run.planHash.slice(0, 12)}`),
+      ...openPlan(run.plan, run.planHash).steps.flatMap(({ step, sql }) => [
+        section(`_${plain(step)}_`),
+        preformatted(sql),
+      ]),
+    ]);
   if (opened.view?.id) await client.views.update({ view_id: opened.view.id, view: detailsView([...facts, ...plans]) });
 }
 

@@ -61,7 +61,10 @@ export async function lockInboxItem(db: Queryable, id: number): Promise<InboxIte
 }
 
 export async function finishInboxItem(db: Queryable, id: number, answer: Text): Promise<void> {
-  await db.query('update inbox set handled_at = clock_timestamp(), answer = $2 where id = $1', [id, JSON.stringify(answer)]);
+  await db.query('update inbox set handled_at = clock_timestamp(), answer = $2 where id = $1', [
+    id,
+    JSON.stringify(answer),
+  ]);
 }
 
 export async function markAnswered(db: Queryable, id: number): Promise<void> {

@@ -6,15 +6,7 @@ import type { Account } from '../../src/demo/binaries.ts';
 import type { Server } from '../../src/demo/server.ts';
 
 /** Contents a standby must not start from; the folders themselves stay. */
-const emptied = [
-  'pg_replslot',
-  'pg_stat_tmp',
-  'pg_dynshmem',
-  'pg_notify',
-  'pg_serial',
-  'pg_snapshots',
-  'pg_subtrans',
-];
+const emptied = ['pg_replslot', 'pg_stat_tmp', 'pg_dynshmem', 'pg_notify', 'pg_serial', 'pg_snapshots', 'pg_subtrans'];
 
 /** An online base backup of `primary` into `data`, on a connection that stays open meanwhile. */
 export async function takeBackup(
@@ -22,7 +14,9 @@ export async function takeBackup(
   { primary, data, account }: { primary: Server; data: string; account: Account },
 ): Promise<void> {
   const isOld = primary.major < 15;
-  await client.query(isOld ? "select pg_start_backup('standby', true, false)" : "select pg_backup_start('standby', true)");
+  await client.query(
+    isOld ? "select pg_start_backup('standby', true, false)" : "select pg_backup_start('standby', true)",
+  );
   const copied = spawnSync('cp', ['-a', primary.data, data], { ...account, cwd: '/', encoding: 'utf8' });
   const { rows } = await client.query(
     isOld ? 'select (pg_stop_backup(false, false)).labelfile' : 'select labelfile from pg_backup_stop(false)',

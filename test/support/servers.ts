@@ -59,7 +59,10 @@ export function server(major: number): Promise<Server> {
 export function standby(major: number): Promise<Server> {
   return shared(`standby-${major}`, async () => {
     const primary = await server(major);
-    const standbySettings = { ...settings, primary_conninfo: `host=${primary.host} port=${primary.port} user=postgres` };
+    const standbySettings = {
+      ...settings,
+      primary_conninfo: `host=${primary.host} port=${primary.port} user=postgres`,
+    };
     const client = new pg.Client({ connectionString: primary.url() });
     await client.connect();
     try {

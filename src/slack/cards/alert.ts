@@ -45,7 +45,11 @@ function firingBlocks(view: AlertView): KnownBlock[] {
     section(plain(finding.summary)),
     ...(finding.evidence ? [preformatted(finding.evidence)] : []),
     ...(alert.staleSince
-      ? [section(`⚪ Stale since ${clock(alert.staleSince, timezone)}: ${plain(alert.staleReason ?? 'not checked', 500)}`)]
+      ? [
+          section(
+            `⚪ Stale since ${clock(alert.staleSince, timezone)}: ${plain(alert.staleReason ?? 'not checked', 500)}`,
+          ),
+        ]
       : []),
     ...(alert.acknowledgedBy ? [section(`👀 Acknowledged by ${toMrkdwn([{ user: alert.acknowledgedBy }])}`)] : []),
     ...visible.slice(-4).flatMap((run) => runBlocks({ run, timezone, isPaused })),
@@ -90,7 +94,9 @@ function resolvedBlocks({ alert, runs, timezone, isPaused }: AlertView): KnownBl
 
 function footer(alert: StoredAlert): KnownBlock {
   const { finding } = alert;
-  return context([alert.job, plain(finding.node), finding.database && plain(finding.database), `alert A-${alert.id}`]
-    .filter(Boolean)
-    .join(' · '));
+  return context(
+    [alert.job, plain(finding.node), finding.database && plain(finding.database), `alert A-${alert.id}`]
+      .filter(Boolean)
+      .join(' · '),
+  );
 }

@@ -58,7 +58,8 @@ export function context(text: string): KnownBlock {
 
 function proposedBlocks({ run, timezone, isPaused }: RunView, plan: Plan): KnownBlock[] {
   const value = `${run.id}:${run.planHash}`;
-  const byHand = run.alertId === null ? 'Only the person who asked says that it is needed. Approve it all the same?' : null;
+  const byHand =
+    run.alertId === null ? 'Only the person who asked says that it is needed. Approve it all the same?' : null;
   const needsTyping = plan.policy.asker === 'typed' && run.askedBy !== null;
   return [
     section(`*Fix: ${run.runbook}* (risk: ${run.risk}) · ${plain(run.does, 1_500)}`),
@@ -87,7 +88,8 @@ function proposedBlocks({ run, timezone, isPaused }: RunView, plan: Plan): Known
 function needs(run: ShownRun, { policy }: Plan): string {
   const given = run.approvals.filter((one) => one.verdict === 'yes');
   const missing = policy.people - given.length;
-  const sofar: Text = given.length === 0 ? [] : ['; approved by ', ...listPeople(given.map((one) => one.person.userId))];
+  const sofar: Text =
+    given.length === 0 ? [] : ['; approved by ', ...listPeople(given.map((one) => one.person.userId))];
   return toMrkdwn([`${missing}${given.length > 0 ? ' more' : ''} of `, ...listPeople(policy.of), ...sofar]);
 }
 

@@ -81,7 +81,9 @@ function parseRun([runbook, target, ...pairs]: string[], { runbooks, targets }: 
 }
 
 function wrong(what: string, command: CommandName): Mistake {
-  return { mistake: [`Not understood: ${what.replaceAll('`', '')}. For example: `, { code: examples[command] ?? '/pg help' }] };
+  return {
+    mistake: [`Not understood: ${what.replaceAll('`', '')}. For example: `, { code: examples[command] ?? '/pg help' }],
+  };
 }
 
 function wrongWord(kind: string, found: string, known: readonly string[], example: string): Mistake {

@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { jobs } from '../../jobs/index.ts';
+import { type Service, startService } from '../../src/app.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { createLog } from '../../src/log.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
+import type { StrictSlack } from './slack.ts';
+
+export interface BotOptions {
+  slack: Pick<StrictSlack, 'apiUrl' | 'botToken' | 'appToken'>;
+  stateUrl: string;
+  redisUrl?: string;
+  /** Monitoring and signal logins of the one target, `shop`. */
+  monitorUrl: string;
+  signalUrl?: string;
+  approvers?: string[];
+  /** People needed for medium risk, 1 unless told. */
+  people?: number;
+  channel?: string;
+  /** More YAML of the target, indented by four. */
+  target?: string;
+}
+
+/** A configuration with the shortest schedules and lowest thresholds, for one target. */
+export function configText(options: BotOptions): string {
+  const { slack, stateUrl, redisUrl, monitorUrl, signalUrl, approvers = ['U0MIRA', 'U0TOM'], people = 1 } = options;
+  const quick = 'schedule: "* * * * * *", after: 0s';
+  return `
+state: { url: ${JSON.stringify(stateUrl)} }
+${redisUrl ? `queue: { redis: ${JSON.stringify(redisUrl)} }` : ''}
+slack: { mode: socket, botToken: ${slack.botToken}, appToken: ${slack.appToken}, apiUrl: ${JSON.stringify(slack.apiUrl)} }
+http: { port: 0 }
+log: { level: ${process.env['BOT_LOG'] ?? 'fatal'} }
+approvers: { dba: [${approvers.join(', ')}] }
+policies:
+  production:
+    medium: { people: ${people}, asker: typed }
+    high: { people: 1 }
+targets:
+  - name: shop
+    channel: ${options.channel ?? 'C0OPS'}
+    protect: ["app:protected*"]
+${options.target ?? ''}
+    nodes:
+      - url: ${JSON.stringify(monitorUrl)}
+        name: primary
+${signalUrl ? `        actions: { signal: ${JSON.stringify(signalUrl)} }` : ''}
+jobs:
+  lock-chains: { ${quick}, thresholds: { minWaitSeconds: 0.2, criticalWaitSeconds: 600, criticalVictims: 100 } }
+  long-transactions: { ${quick}, enabled: false }
+`;
+}
+
+/** The service within this process. */
+export async function startBot(options: BotOptions): Promise<Service> {
+  const { config, problems } = parseConfig(configText(options), { file: 'test.yaml', env: {}, jobs });
+  if (!config) throw new Error(problems.map((problem) => JSON.stringify(problem)).join('\n'));
+  const log = createLog(config.log.level);
+  return startService({ config, jobs, runbooks: await loadRunbooks(runbooksFolder), log });
+}
+
+export interface BotProcess {
+  child: ChildProcess;
+  output(): string;
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** The service as a process of its own, to be stopped, frozen or killed. */
+export async function spawnBot(options: BotOptions): Promise<BotProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'pgorderly-bot-'));
+  const file = join(folder, 'pgorderly.yaml');
+  writeFileSync(file, configText(options).replace('level: fatal', 'level: info'));
+  const program = fileURLToPath(new URL('../../bin/pgorderly.js', import.meta.url));
+  const child = spawn(process.execPath, [program, 'start', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  const read = (chunk: Buffer) => {
+    said += chunk.toString();
+  };
+  child.stdout?.on('data', read);
+  child.stderr?.on('data', read);
+  const gone = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  return {
+    child,
+    output: () => said,
+    stop: async (signal = 'SIGTERM') => {
+      child.kill(signal);
+      const code = await gone;
+      process.off('exit', kill);
+      rmSync(folder, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
