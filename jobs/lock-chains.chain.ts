@@ -7,6 +7,7 @@ import {
   rootsOf,
   victimsOf,
 } from './lock-chains.graph.ts';
+import { isIdleInTransaction } from './shared/sessions.ts';
 
 /** One row of lock-chains.names.sql. */
 export interface RelationName {
@@ -67,6 +68,34 @@ export function victimSessions({ graph, victims }: Chain): ChainSession[] {
 export function longestWait(chain: Chain): number | null {
   const waits = victimSessions(chain).flatMap((session) => session.waitSeconds ?? []);
   return waits.length > 0 ? Math.max(...waits) : null;
+}
+
+/**
+ * How long the root itself has kept others waiting, about; and whether the lock was handed on to it while they already
+ * waited. Whoever queues for a row waits for its `tuple` lock from the beginning, the next in line for the holder's
+ * transaction, anew each time the row changes hands. Infinite for a prepared transaction: it ends by nobody's hand.
+ */
+export function holdOf(chain: Chain): { seconds: number; isHandedOn: boolean } {
+  const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
+  if (!root) return { seconds: Number.POSITIVE_INFINITY, isHandedOn: false };
+  const victims = victimSessions(chain).filter((one) => one.waitSource === 'waitstart');
+  const longest = (waits: ChainSession[]) => Math.max(-1, ...waits.map((one) => one.waitSeconds ?? -1));
+  const next = longest(victims.filter((one) => one.lockType === 'transactionid' && isBehind(chain, one)));
+  const queue = longest(
+    victims.filter((one) => one.lockType === 'tuple' && chain.objectOf(one).key === chain.object.key),
+  );
+  const idleSeconds = isIdleInTransaction(root) ? (root.stateSeconds ?? 0) : 0;
+  // Its last statement may have been what waited for the lock.
+  const lastStatement = isIdleInTransaction(root) ? (root.statementSeconds ?? 0) - idleSeconds : 0;
+  const isHandedOn = next >= 0 && queue > next + 1;
+  return {
+    seconds: isHandedOn ? Math.max(next, idleSeconds) : (root.transactionSeconds ?? 0) - lastStatement,
+    isHandedOn,
+  };
+}
+
+function isBehind({ graph, root }: Chain, waiter: ChainSession): boolean {
+  return graph.blockersOf.get(waiter.pid)?.includes(root) ?? false;
 }
 
 function worstWait(graph: Graph, root: Blocker, objectOf: Chain['objectOf']) {

@@ -1,6 +1,6 @@
 import type { JudgeContext, Thresholds } from '../src/detect/job.ts';
 import type { Offer } from '../src/model.ts';
-import type { Chain } from './lock-chains.chain.ts';
+import { type Chain, holdOf } from './lock-chains.chain.ts';
 import { type Blocker, type ChainSession, freedBy } from './lock-chains.graph.ts';
 import {
   count,
@@ -13,8 +13,8 @@ import {
 
 interface Bounds {
   protectedBecause: JudgeContext<Thresholds>['protectedBecause'];
-  /** A younger root is not offered: ending it would only pass the lock on to the next. */
-  minRootSeconds: number;
+  /** A root that has held its lock for less is not offered: ending it would only hand the lock on to the next. */
+  minHoldSeconds: number;
 }
 
 /** What would help, the cheapest first, and why the root is not offered, if it isn't: reads on from its name. */
@@ -24,7 +24,7 @@ export function offersFor(chain: Chain, bounds: Bounds): { offers: Offer[]; notO
   if (typeof chain.root === 'string')
     return { offers, notOffered: 'has no session: whether it is committed or rolled back is for a person to decide' };
   const session = chain.graph.sessions.get(chain.root);
-  const notOffered = session ? whyRootNotOffered(session, bounds) : 'has gone';
+  const notOffered = session ? whyRootNotOffered(chain, session, bounds) : 'has gone';
   return session && !notOffered
     ? { offers: [...offers, offerRoot(chain, session)], notOffered }
     : { offers, notOffered };
@@ -50,16 +50,15 @@ function offerQueuedDdl(chain: Chain, { protectedBecause }: Bounds): Offer | nul
   return { name: 'cancel-queued-ddl', params: statementParams(best.session), does };
 }
 
-function whyRootNotOffered(session: ChainSession, { protectedBecause, minRootSeconds }: Bounds): string | null {
+function whyRootNotOffered(chain: Chain, session: ChainSession, bounds: Bounds): string | null {
   if (session.preventsWraparound) return 'is an autovacuum that prevents wraparound';
-  const why = whyNotOffered(session, protectedBecause);
+  const why = whyNotOffered(session, bounds.protectedBecause);
   if (why) return why;
   if (session.blockedBy) return 'waits itself, for somebody who could not be seen';
   if (session.xactStart === null || session.transactionSeconds === null)
     return 'holds its lock outside a transaction, as advisory locks may be held';
-  if (session.transactionSeconds < minRootSeconds)
-    return `began its transaction only ${inWords(session.transactionSeconds)} ago`;
-  return null;
+  const { seconds } = holdOf(chain);
+  return seconds < bounds.minHoldSeconds ? `has kept them waiting for only about ${inWords(seconds)}` : null;
 }
 
 function offerRoot(chain: Chain, session: ChainSession): Offer {

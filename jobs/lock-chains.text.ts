@@ -2,9 +2,10 @@ import { type Chain, longestWait, victimSessions } from './lock-chains.chain.ts'
 import type { ChainSession } from './lock-chains.graph.ts';
 import { count, describeClient, inWords, isIdleInTransaction } from './shared/sessions.ts';
 
-export function titleOf(chain: Chain): string {
+/** `isPassing`: the lock is handed from one short transaction to the next. */
+export function titleOf(chain: Chain, isPassing: boolean): string {
   const waiting = `${count(chain.victims.size, 'session')} wait${chain.victims.size === 1 ? 's' : ''}`;
-  if (isHandedOn(chain)) return `${waiting} in turn for ${chain.object.name}`;
+  if (isPassing) return `${waiting} in turn for ${chain.object.name}`;
   if (typeof chain.root === 'string') return `${waiting} behind one prepared transaction`;
   const root = chain.graph.sessions.get(chain.root);
   if (root && isIdleInTransaction(root)) return `${waiting} behind one idle transaction`;
@@ -13,26 +14,21 @@ export function titleOf(chain: Chain): string {
   return `${waiting} behind one ${root?.backendType === 'client backend' ? 'idle session' : (root?.backendType ?? 'session')}`;
 }
 
-export function summarize(chain: Chain, notOffered: string | null): string {
+interface Remarks {
+  notOffered: string | null;
+  isPassing: boolean;
+}
+
+export function summarize(chain: Chain, { notOffered, isPassing }: Remarks): string {
   const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
   return [
     root ? describeRoot(chain, root) : describePrepared(chain),
     `They wait for ${chain.object.name}${longestText(chain)}.`,
-    isHandedOn(chain) && `The lock passes from one transaction to the next. Who wants it: ${listWriters(chain)}.`,
+    isPassing && `The lock passes from one transaction to the next. Who wants it: ${listWriters(chain)}.`,
     root && notOffered && `Pid ${root.pid} is not offered to be stopped: it ${notOffered}.`,
   ]
     .filter(Boolean)
     .join('\n');
-}
-
-/** Each holder is younger than the waits for it: ending one helps nobody. */
-function isHandedOn(chain: Chain): boolean {
-  const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
-  const age = root?.transactionSeconds ?? Number.POSITIVE_INFINITY;
-  return (
-    chain.object.isRow &&
-    victimSessions(chain).some((one) => one.waitSource === 'waitstart' && (one.waitSeconds ?? 0) > age + 1)
-  );
 }
 
 function longestText(chain: Chain): string {

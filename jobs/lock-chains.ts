@@ -3,6 +3,7 @@ import type { Judged, Severity } from '../src/model.ts';
 import {
   type Chain,
   findChains,
+  holdOf,
   type LockFacts,
   longestWait,
   type RelationName,
@@ -71,14 +72,16 @@ function judgeChain(chain: Chain, context: Context): Judged | null {
   const severity = grade(chain, context.thresholds);
   const subject = subjectOf(chain);
   if (!severity || !subject) return null;
-  const { protectedBecause, thresholds: limits } = context;
-  const { offers, notOffered } = offersFor(chain, { protectedBecause, minRootSeconds: limits.minWaitSeconds });
+  const minHoldSeconds = context.thresholds.minWaitSeconds;
+  const { offers, notOffered } = offersFor(chain, { protectedBecause: context.protectedBecause, minHoldSeconds });
+  const hold = holdOf(chain);
+  const isPassing = hold.isHandedOn && hold.seconds < minHoldSeconds;
   return {
     database: chain.database,
     fingerprint: chain.object.key,
     severity,
-    title: titleOf(chain),
-    summary: summarize(chain, notOffered),
+    title: titleOf(chain, isPassing),
+    summary: summarize(chain, { notOffered, isPassing }),
     evidence: drawTree(chain),
     subject,
     facts: factsOf(chain, notOffered),

@@ -26,8 +26,8 @@ const isPure = process.argv.includes('--pure');
 const filters = process.argv.slice(2).filter((argument) => argument !== '--pure');
 
 const steps: Record<string, string[]> = {
-  'format and lint': ['biome', 'ci', '--colors=off', '.'],
-  'compose file': ['dclint', '--quiet', 'docker-compose.yml'],
+  'format and lint': ['biome', 'ci', '--colors=off', '--error-on-warnings', '--max-diagnostics=100', '.'],
+  'compose file': ['dclint', '--max-warnings=0', 'docker-compose.yml'],
   types: ['tsc'],
   'unused code': ['knip'],
 };

@@ -23,7 +23,7 @@ interface Answer {
 }
 type Route = () => Promise<Answer>;
 
-export const readyTimeoutMs = 2_000;
+const readyTimeoutMs = 2_000;
 
 /** Serves /healthz, /readyz and /metrics. Throws config-invalid where the address cannot be had. */
 export async function startHttp(options: HttpOptions): Promise<{ port: number; close(): Promise<void> }> {

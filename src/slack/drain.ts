@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebClient } from '@slack/web-api';
-import type pg from 'pg';
 import { errorFields, type Logger } from '../log.ts';
 import {
   forgetCardMessage,
@@ -14,6 +13,7 @@ import {
   type ThreadLine,
 } from '../state/cards.ts';
 import { claimChannel, holdChannel, releaseChannel } from '../state/channels.ts';
+import type { StatePool } from '../state/database.ts';
 import { readCardFacts } from './cards/read.ts';
 import { cardMark, renderCard } from './cards/render.ts';
 import { slackFailure } from './failures.ts';
@@ -21,7 +21,7 @@ import { findPosted } from './lost-posts.ts';
 import { toMrkdwn } from './text.ts';
 
 export interface DrainContext {
-  pool: pg.Pool;
+  pool: StatePool;
   client: WebClient;
   log: Logger;
   owner: string;

@@ -2,13 +2,13 @@ import type { SectionBlock } from '@slack/types';
 import type { Text } from '../model.ts';
 
 /** Slack's control characters as entities: nothing from a server can form a mention, a link or a command. */
-export function escape(text: string): string {
+function escapeControls(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
 /** Plain words of ours or of a server, cut to `max` characters after escaping, never within an entity. */
 export function plain(text: string, max = 2_900): string {
-  const escaped = escape(text);
+  const escaped = escapeControls(text);
   if (escaped.length <= max) return escaped;
   return `${escaped.slice(0, max - 1).replace(/&[a-z]{0,3}$/, '')}…`;
 }

@@ -6,6 +6,7 @@ import pg from 'pg';
 import { codeOf, PgorderlyError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
+export type StatePool = pg.Pool;
 /** A pool or a client inside a transaction: all that the tables' functions need. */
 export type Queryable = Pick<pg.ClientBase, 'query'>;
 

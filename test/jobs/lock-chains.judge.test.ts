@@ -190,7 +190,24 @@ describe('a hot row', () => {
     expect(finding?.runbooks).toEqual([]);
     expect(finding?.title).toBe('4 sessions wait in turn for a row of relation 16400');
     expect(finding?.summary).toContain('etl (role app) 3 sessions, web (role app) 2 sessions');
-    expect(finding?.facts['notOffered']).toEqual({ why: 'began its transaction only 0.5 s ago' });
+    expect(finding?.facts['notOffered']).toEqual({ why: 'has kept them waiting for only about 0.4 s' });
+  });
+
+  it('offers its holder once that has kept it for long, whatever was before', () => {
+    const [root, next, ...queue] = storm(1).map((one) => ({
+      ...one,
+      waitSeconds: one.waitSeconds && one.waitSeconds + 65,
+    }));
+    const holder = { ...root, transactionSeconds: 130, stateSeconds: 65, statementSeconds: 130 } as ChainSession;
+    const [finding] = judge([holder, next as ChainSession, ...queue]).findings;
+    expect(finding?.runbooks.map((offer) => offer.name)).toEqual(['terminate-session']);
+    expect(finding?.title).toBe('4 sessions wait behind one idle transaction');
+  });
+
+  it('does not count the time that its holder waited for it, where waits are not dated', () => {
+    const undated = storm(1).map((one) => ({ ...one, waitSource: 'query_start' as const }));
+    const holder = { ...undated[0], transactionSeconds: 90, statementSeconds: 90, stateSeconds: 0.5 } as ChainSession;
+    expect(judge([holder, ...undated.slice(1)]).findings[0]?.runbooks).toEqual([]);
   });
 });
 

@@ -1,0 +1,29 @@
+import { checkTarget } from '../../src/detect/check.ts';
+import type { AnyJob, ProtectedBecause } from '../../src/detect/job.ts';
+import type { CheckResult } from '../../src/model.ts';
+import { Reader } from '../../src/targets/reader.ts';
+import type { Database } from '../support/servers.ts';
+
+interface Options {
+  user?: string;
+  thresholds?: Record<string, number>;
+  protectedBecause?: ProtectedBecause;
+}
+
+/** One check as the service does it, on a connection of its own. */
+export async function checkJob(job: AnyJob, database: Database, options: Options = {}): Promise<CheckResult> {
+  const { user = 'monitor', thresholds = {}, protectedBecause = () => null } = options;
+  const reader = new Reader({ name: 'main', url: database.url(user) });
+  const defaults = Object.fromEntries(Object.entries(job.thresholds).map(([name, one]) => [name, one.default]));
+  try {
+    const target = { name: 'test', nodes: [{ name: 'main', reader }], protectedBecause };
+    return (await checkTarget(job, target, { ...defaults, ...thresholds })).result;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** The server process of a client. */
+export function pidOf(client: object): number {
+  return (client as { processID: number }).processID;
+}
