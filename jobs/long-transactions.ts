@@ -63,6 +63,7 @@ type Context = JudgeContext<typeof thresholds>;
 export const longTransactions = defineJob({
   name: 'long-transactions',
   title: 'Transactions open for too long',
+  toldBy: ['lock-chains'],
   delivery: 'page',
   scope: 'node',
   schedule: '*/30 * * * * *',
@@ -130,24 +131,26 @@ function holdsVacuumBack(session: OpenTransaction, thresholds: Context['threshol
   return session.holdsOldestXmin && (session.xminAgeXids ?? 0) >= thresholds.xminTransactions;
 }
 
-function titleOf(session: OpenTransaction, { kind }: Complaint): string {
-  const { pid } = session;
-  if (kind === 'statement')
-    return `pid ${pid} has been running one statement for ${inWords(session.statementSeconds ?? 0)}`;
-  if (kind === 'transaction')
-    return `pid ${pid} has kept a transaction of short statements open for ${inWords(session.transactionSeconds)}`;
-  const what = session.state?.endsWith('(aborted)') ? 'a failed transaction' : 'transaction';
-  return `pid ${pid} has been idle in ${what} for ${inWords(session.stateSeconds ?? 0)}`;
+/** Without its age: an alert whose title changed at each check would be drawn again at each check. */
+function titleOf({ pid, state }: OpenTransaction, { kind }: Complaint): string {
+  if (kind === 'statement') return `pid ${pid} runs one statement for too long`;
+  if (kind === 'transaction') return `pid ${pid} keeps a transaction of short statements open`;
+  return `pid ${pid} sits idle in ${state?.endsWith('(aborted)') ? 'a failed transaction' : 'transaction'}`;
 }
 
 function summarize(session: OpenTransaction, thresholds: Context['thresholds'], notOffered: string | null): string {
   return [
-    `${describeClient(session)}; its transaction is ${inWords(session.transactionSeconds)} old.`,
+    `${describeClient(session)}; its transaction is ${inWords(session.transactionSeconds)} old, ${describeState(session)}.`,
     harmOf(session, thresholds),
     notOffered && `No runbook is offered: pid ${session.pid} ${notOffered}.`,
   ]
     .filter(Boolean)
     .join('\n');
+}
+
+function describeState({ state, statementSeconds, stateSeconds }: OpenTransaction): string {
+  if (state === 'active') return `its statement has been running for ${inWords(statementSeconds ?? 0)}`;
+  return `idle for ${inWords(stateSeconds ?? 0)}`;
 }
 
 function harmOf(session: OpenTransaction, thresholds: Context['thresholds']): string {

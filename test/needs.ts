@@ -3,51 +3,69 @@ import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 import { followImports } from './imports.ts';
 
-/** What some tests need beyond Node, told by the test support they import; the rest run anywhere, within seconds. */
-const needs = [
-  { support: /^test\/support\/browser/, tests: 'browser', missing: 'chromium is not installed', isHere: hasChromium },
+interface Need {
+  /** Test support that is imported by tests with this need. */
+  support: RegExp;
+  tests: string;
+  missing: string;
+  isHere(): boolean;
+  /** Nothing of such a file runs without it; the others skip single tests by themselves. */
+  isForAll: boolean;
+}
+
+/** What some tests need beyond Node; the rest run anywhere, within seconds. */
+const needs: readonly Need[] = [
   {
-    support: /^test\/support\/redis/,
+    support: /^(test\/support\/servers|src\/demo\/server)\.ts$/,
+    tests: 'server',
+    missing: 'there is no embedded PostgreSQL for this machine',
+    isHere: () => hasPackage('pg17'),
+    isForAll: true,
+  },
+  {
+    support: /^(test\/support\/slack|src\/demo\/slack)\.ts$/,
+    tests: 'Slack',
+    missing: 'there is no local Slack for this machine',
+    isHere: () => hasPackage('local-slack-linux-x64/package.json'),
+    isForAll: true,
+  },
+  {
+    support: /^test\/support\/browser\.ts$/,
+    tests: 'browser',
+    missing: 'chromium is not installed',
+    isHere: () => existsSync('/usr/bin/chromium'),
+    isForAll: false,
+  },
+  {
+    support: /^test\/support\/redis\.ts$/,
     tests: 'Redis',
     missing: 'redis-server is not installed',
     isHere: () => onPath('redis-server'),
+    isForAll: false,
   },
-  {
-    support: /^(test\/support\/slack|src\/demo\/slack)\.ts/,
-    tests: 'Slack',
-    missing: 'the local Slack is not installed',
-    isHere: () => hasPackage('local-slack-linux-x64'),
-  },
-  {
-    support: /^(test\/support\/(servers?|standby|bot)|src\/demo\/server)\b/,
-    tests: 'server',
-    missing: 'the embedded PostgreSQL is not installed',
-    isHere: () => hasPackage('pg17'),
-  },
-] as const;
+];
 
-/** Test files that need nothing but Node, relative to the root. */
-export function pureTests(root: string): string[] {
+export interface TestFile {
+  /** Relative to the root. */
+  file: string;
+  needs: readonly Need[];
+}
+
+export function findTestFiles(root: string): TestFile[] {
   return readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts') && !name.includes('node_modules'))
-    .map((name) => join('test', name))
-    .filter((file) => needsOf(root, file).length === 0)
-    .sort();
+    .sort()
+    .map((name) => ({ file: join('test', name), needs: needsOf(root, join('test', name)) }));
 }
 
-/** Why tests of this file were skipped: the first need of theirs that this machine doesn't meet. */
-export function explainSkip(root: string, file: string): { tests: string; missing: string } {
-  const unmet = needsOf(root, file).find((need) => !need.isHere());
-  return unmet ?? { tests: file, missing: 'the test says so' };
+/** The first need of a file that this machine doesn't meet, as the reason of a skip. */
+export function unmetNeed(testFile: TestFile | undefined): Need | undefined {
+  return testFile?.needs.find((need) => !need.isHere());
 }
 
-function needsOf(root: string, file: string) {
+function needsOf(root: string, file: string): Need[] {
   const loaded = [...followImports(join(root, file)).files].map((each) => each.slice(root.length + 1));
   return needs.filter((need) => loaded.some((each) => need.support.test(each)));
-}
-
-function hasChromium(): boolean {
-  return existsSync('/usr/bin/chromium');
 }
 
 function onPath(command: string): boolean {
@@ -56,9 +74,9 @@ function onPath(command: string): boolean {
 
 function hasPackage(name: string): boolean {
   try {
-    createRequire(import.meta.url).resolve(`${name}/package.json`);
+    createRequire(import.meta.url).resolve(name);
     return true;
   } catch {
-    return false; // not installed: it is optional
+    return false; // it is optional: a machine it was not built for has none
   }
 }

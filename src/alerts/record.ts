@@ -3,9 +3,9 @@ import type { AnyJob } from '../detect/job.ts';
 import type { Finding, Text } from '../model.ts';
 import type { RemedyContext } from '../remedy/context.ts';
 import { syncProposals, withdrawProposals } from '../remedy/propose.ts';
-import { applyTransition, lockOpenAlerts, readAlert } from '../state/alerts.ts';
+import { applyTransition, findShownTwin, lockOpenAlerts, readAlert } from '../state/alerts.ts';
 import { appendAudit } from '../state/audit.ts';
-import { addThreadLine, ensureAlertCard, wantAlertCard } from '../state/cards.ts';
+import { addThreadLine, ensureAlertCard, hasCard, wantAlertCard } from '../state/cards.ts';
 import { finishCheck } from '../state/checks.ts';
 import { type Queryable, transaction } from '../state/database.ts';
 import { readRunsOfAlert } from '../state/runs.ts';
@@ -72,15 +72,17 @@ async function apply(db: Queryable, input: RecordInput, applied: Applied): Promi
   if (id === null) return false;
   switch (transition.reason) {
     case 'opened':
-      await open(db, input, { id, finding: transition.finding, channel: applied.channel });
-      return true;
+      await audit(db, 'alert.opened', id, transition.finding);
+      return show(db, input, { id, finding: transition.finding, channel: applied.channel, isNew: true });
     case 'worsened':
     case 'improved':
     case 'unchanged': {
-      const isOffered = await offer(db, input, id, transition.finding);
-      const isOther = transition.reason !== 'unchanged' || before?.finding.title !== transition.finding.title;
+      const { finding } = transition;
+      if (!(await hasCard(db, id))) return show(db, input, { id, finding, channel: applied.channel, isNew: false });
+      const isOffered = await offer(db, input, id, finding);
+      const isOther = transition.reason !== 'unchanged' || before?.finding.title !== finding.title;
       if (!isOffered && !isOther && !wasStale) return false;
-      await redraw(db, id, transition.reason === 'worsened' ? ['Worse: ', transition.finding.title] : null);
+      await redraw(db, id, transition.reason === 'worsened' ? ['Worse: ', finding.title] : null);
       return true;
     }
     case 'resolved':
@@ -100,14 +102,24 @@ async function apply(db: Queryable, input: RecordInput, applied: Applied): Promi
   }
 }
 
-async function open(
+/**
+ * Gives an alert its card. Two jobs that find the same session are one trouble: one alert becomes a line in the
+ * thread of the one that says it better, and gets a card of its own only if it outlives it.
+ */
+async function show(
   db: Queryable,
   input: RecordInput,
-  alert: { id: number; finding: Finding; channel: string },
-): Promise<void> {
-  await ensureAlertCard(db, alert.id, alert.channel);
-  await offer(db, input, alert.id, alert.finding);
-  await audit(db, 'alert.opened', alert.id, alert.finding);
+  alert: { id: number; finding: Finding; channel: string; isNew: boolean },
+): Promise<boolean> {
+  const { id, finding, channel } = alert;
+  const earlier = await findShownTwin(db, finding, input.job.toldBy ?? []);
+  if (earlier === null) {
+    await ensureAlertCard(db, id, channel);
+    await offer(db, input, id, finding);
+    return true;
+  }
+  if (alert.isNew) await redraw(db, earlier, [`${finding.job} finds it too (A-${id}): ${finding.title}`]);
+  return alert.isNew;
 }
 
 async function offer(db: Queryable, input: RecordInput, alertId: number, finding: Finding): Promise<boolean> {

@@ -41,9 +41,9 @@ const lockQueue: Trouble = {
     const writers = await openAll(shop, 4, 'web');
     const ends = writers.map((client) => client.query("update orders set status = 'paid' where id = 42"));
     const migration = await shop.session('migrate-17', 'migrations');
-    await waitUntilWaiting(root, writers.length);
+    await waitUntilWaiting(shop, writers.length);
     ends.push(migration.query('alter table orders add column note text'));
-    await waitUntilWaiting(root, writers.length + 1);
+    await waitUntilWaiting(shop, writers.length + 1);
     const readers = await openAll(shop, 6, 'web');
     ends.push(...readers.map((client) => client.query('select status from orders where id = 7')));
     await over(ends, signal);
@@ -81,13 +81,18 @@ async function over(ends: readonly Promise<unknown>[], signal: AbortSignal): Pro
   for (const end of ends) end.catch(() => undefined);
 }
 
-async function waitUntilWaiting(on: pg.Client, count: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const { rows } = await on.query<{ count: number }>(
-      'select count(distinct pid)::int as count from pg_locks where not granted',
-    );
-    if ((rows[0]?.count ?? 0) >= count) return;
-    await sleep(25);
+async function waitUntilWaiting(shop: Shop, count: number): Promise<void> {
+  const observer = await shop.session('demo', 'app');
+  try {
+    for (let tries = 0; tries < 200; tries++) {
+      const { rows } = await observer.query<{ count: number }>(
+        'select count(distinct pid)::int as count from pg_locks where not granted',
+      );
+      if ((rows[0]?.count ?? 0) >= count) return;
+      await sleep(25);
+    }
+  } finally {
+    await observer.end();
   }
 }
 

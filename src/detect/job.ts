@@ -35,6 +35,8 @@ export interface JudgeContext<T extends Thresholds> {
 export interface Job<F = unknown, T extends Thresholds = Thresholds> {
   name: string;
   title: string;
+  /** Jobs whose firing alert about the same subject says it better: this one then becomes a line in its thread. */
+  toldBy?: readonly string[];
   /** page: an alert at once · report: one line of a weekly message. */
   delivery: 'page' | 'report';
   scope: 'target' | 'node' | 'database';

@@ -79,6 +79,17 @@ export async function readAlert(db: Queryable, id: number): Promise<StoredAlert 
   return rows[0] ? toAlert(rows[0]) : null;
 }
 
+/** A firing alert of one of these jobs that has a card and is about the very same subject on the same node, or null. */
+export async function findShownTwin(db: Queryable, finding: Finding, jobs: readonly string[]): Promise<number | null> {
+  const { rows } = await db.query<{ id: string }>(
+    `select a.id from alerts a join cards c on c.alert_id = a.id
+     where a.state = 'firing' and a.job = any($1) and a.target = $2 and a.finding::jsonb ->> 'node' = $3
+       and a.finding::jsonb -> 'subject' = $4::jsonb order by a.id limit 1`,
+    [jobs, finding.target, finding.node, JSON.stringify(finding.subject)],
+  );
+  return rows[0] ? Number(rows[0].id) : null;
+}
+
 export async function readFiringAlerts(db: Queryable): Promise<StoredAlert[]> {
   const { rows } = await db.query("select * from alerts where state = 'firing' order by fired_at limit 200");
   return rows.map(toAlert);

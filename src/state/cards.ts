@@ -27,6 +27,11 @@ export async function ensureAlertCard(db: Queryable, alertId: number, channel: s
   return ensureCard(db, 'alert_id', alertId, channel);
 }
 
+export async function hasCard(db: Queryable, alertId: number): Promise<boolean> {
+  const { rows } = await db.query('select from cards where alert_id = $1', [alertId]);
+  return rows.length > 0;
+}
+
 /** The card of a run that was asked for by hand. */
 export async function ensureRunCard(db: Queryable, runId: number, channel: string): Promise<CardRef> {
   return ensureCard(db, 'run_id', runId, channel);

@@ -1,5 +1,5 @@
 import { checkTarget } from '../../src/detect/check.ts';
-import type { AnyJob, ProtectedBecause } from '../../src/detect/job.ts';
+import type { AnyJob, ProtectedBecause, Thresholds } from '../../src/detect/job.ts';
 import type { CheckResult } from '../../src/model.ts';
 import { Reader } from '../../src/targets/reader.ts';
 import type { Database } from '../support/servers.ts';
@@ -14,7 +14,9 @@ interface Options {
 export async function checkJob(job: AnyJob, database: Database, options: Options = {}): Promise<CheckResult> {
   const { user = 'monitor', thresholds = {}, protectedBecause = () => null } = options;
   const reader = new Reader({ name: 'main', url: database.url(user) });
-  const defaults = Object.fromEntries(Object.entries(job.thresholds).map(([name, one]) => [name, one.default]));
+  const defaults = Object.fromEntries(
+    Object.entries(job.thresholds as Thresholds).map(([name, one]) => [name, one.default]),
+  );
   try {
     const target = { name: 'test', nodes: [{ name: 'main', reader }], protectedBecause };
     return (await checkTarget(job, target, { ...defaults, ...thresholds })).result;

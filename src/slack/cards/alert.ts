@@ -1,5 +1,6 @@
 import type { KnownBlock } from '@slack/types';
 import { formatSeconds } from '../../remedy/before-after.ts';
+import { listPeople } from '../../remedy/policy.ts';
 import type { StoredAlert } from '../../state/alerts.ts';
 import { clock, plain, preformatted, toMrkdwn } from '../text.ts';
 import type { CardFacts, ShownRun } from './read.ts';
@@ -84,12 +85,14 @@ function alertActions({ alert, runs }: AlertView): KnownBlock {
   };
 }
 
-function resolvedBlocks({ alert, runs, timezone, isPaused }: AlertView): KnownBlock[] {
+function resolvedBlocks({ alert, runs, timezone }: AlertView): KnownBlock[] {
   const fix = runs.findLast((run) => run.state === 'succeeded');
   const seconds = ((alert.resolvedAt ?? new Date()).getTime() - alert.firstSeenAt.getTime()) / 1000;
   const lasted = `Lasted ${formatSeconds(seconds)}.`;
   if (!fix) return [section(`No longer found at ${clock(alert.resolvedAt ?? new Date(), timezone)}. ${lasted}`)];
-  return [...runBlocks({ run: fix, timezone, isPaused }), section(`Fixed by ${fix.runbook} (R-${fix.id}). ${lasted}`)];
+  const by = toMrkdwn(listPeople(fix.approvals.map((approval) => approval.person.userId)));
+  const comparison = fix.beforeAfter ? `\nBefore → after: ${plain(fix.beforeAfter)}` : '';
+  return [section(`Fixed by ${fix.runbook} (R-${fix.id}), approved by ${by}. ${lasted}${comparison}`)];
 }
 
 function footer(alert: StoredAlert): KnownBlock {
