@@ -38,7 +38,7 @@ with
 select
   a.pid,
   (extract(epoch from a.backend_start) * 1000000)::bigint::text as "backendStart",
-  (extract(epoch from a.xact_start) * 1000000)::bigint::text as "xactStart",
+  (extract(epoch from t.began) * 1000000)::bigint::text as "xactStart",
   (extract(epoch from a.query_start) * 1000000)::bigint::text as "queryStart",
   a.usename::text as "user",
   a.datname::text as database,
@@ -52,7 +52,7 @@ select
   greatest(pg_catalog.age(a.backend_xid), pg_catalog.age(a.backend_xmin)) as "xminAgeXids",
   coalesce(greatest(pg_catalog.age(a.backend_xid), pg_catalog.age(a.backend_xmin)) >= h.age, false)
     as "holdsOldestXmin",
-  extract(epoch from pg_catalog.clock_timestamp() - a.xact_start)::float8 as "transactionSeconds",
+  extract(epoch from pg_catalog.clock_timestamp() - t.began)::float8 as "transactionSeconds",
   extract(epoch from pg_catalog.clock_timestamp() - a.query_start)::float8 as "statementSeconds",
   extract(epoch from pg_catalog.clock_timestamp() - a.state_change)::float8 as "stateSeconds",
   case
@@ -68,13 +68,17 @@ select
   end as maintenance,
   nullif(a.query, '<insufficient privilege>') as query
 from pg_catalog.pg_stat_activity a
+-- A transaction that has failed has no xact_start any more: the moment it failed stands for it.
+cross join lateral (
+  select case when a.state = 'idle in transaction (aborted)' then a.state_change else a.xact_start end
+) t (began)
 cross join horizon h
 left join waits w on w.pid = a.pid
 left join blocked b on b.pid = a.pid
-where a.xact_start is not null
+where t.began is not null
   and a.pid <> pg_catalog.pg_backend_pid()
   -- Our other sessions. A parallel worker is part of its leader, and vacuuming is autovacuum's business.
   and not (a.usename = current_user and a.application_name like 'pgorderly/%')
   and a.backend_type not in ('parallel worker', 'autovacuum worker')
-order by a.xact_start
+order by t.began
 limit 1000

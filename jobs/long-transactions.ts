@@ -15,6 +15,7 @@ import {
 /** One row of long-transactions.sql: a session with a transaction open. */
 export interface OpenTransaction extends Session {
   backendStart: string;
+  /** When it began; when it failed, if it has. */
   xactStart: string;
   transactionSeconds: number;
   holdsXid: boolean;

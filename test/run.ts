@@ -101,8 +101,8 @@ function count({ numPassedTests, numFailedTests, testResults }: Report): Tally {
 
 function skip({ skipped }: Tally, file: string, number: number): void {
   const unmet = unmetNeed(findTestFiles(root).find((each) => each.file === file));
-  const unit = unmet?.isForAll ? 'files of tests' : 'tests';
-  const why = unmet ? `${unmet.tests} ${unit} (${unmet.missing})` : `tests in ${file} (for a reason of their own)`;
+  const unit = unmet?.isForAll ? 'files of ' : '';
+  const why = unmet ? `${unit}${unmet.tests} tests (${unmet.missing})` : `tests in ${file} (for a reason of their own)`;
   skipped.set(why, (skipped.get(why) ?? 0) + number);
 }
 

@@ -6,7 +6,7 @@ import { syncProposals, withdrawProposals } from '../remedy/propose.ts';
 import { applyTransition, findShownTwin, lockOpenAlerts, readAlert } from '../state/alerts.ts';
 import { appendAudit } from '../state/audit.ts';
 import { addThreadLine, ensureAlertCard, hasCard, wantAlertCard } from '../state/cards.ts';
-import { finishCheck } from '../state/checks.ts';
+import { finishCheck, lockCheck } from '../state/checks.ts';
 import { type Queryable, transaction } from '../state/database.ts';
 import { readRunsOfAlert } from '../state/runs.ts';
 import { rememberTarget } from '../state/targets.ts';
@@ -25,6 +25,7 @@ export async function recordCheck(input: RecordInput): Promise<Transition[]> {
   const target = context.targets.get(checked.result.target);
   if (!target) return [];
   const done = await transaction(context.pool, async (db) => {
+    await lockCheck(db, checked.result.job, target.name);
     const transitions = await applyAll(db, input, target.channel);
     const identity = [...checked.probes.values()][0]?.systemIdentifier;
     if (identity) await rememberTarget(db, target.name, identity);

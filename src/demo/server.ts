@@ -78,6 +78,8 @@ export class Server {
       ...this.binaries.account,
       cwd: '/',
       env: { PATH: process.env['PATH'], ...(this.marker && { PGORDERLY_DEMO: this.marker }) },
+      // Ctrl-C in a terminal is for us alone: we stop it in our own order.
+      detached: true,
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     });
     let said = '';

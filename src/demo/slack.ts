@@ -102,6 +102,8 @@ function spawnTethered(command: string[], folder: string, marker: string | undef
     cwd: folder,
     // Its own temporary folder, since it leaves local-slack-files-* behind when it is killed.
     env: { PATH: process.env['PATH'], TMPDIR: join(folder, 'tmp'), ...(marker && { PGORDERLY_DEMO: marker }) },
+    // Ctrl-C in a terminal is for us alone: we stop it in our own order.
+    detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
 }

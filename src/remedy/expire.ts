@@ -5,15 +5,15 @@ import { findExpiredProposals } from '../state/leases.ts';
 import { lockRun, moveRun } from '../state/runs.ts';
 import type { RemedyContext } from './context.ts';
 
-/** Ends proposals whose time is over; their cards offer to ask again. */
+/** Ends what was proposed, or approved and not begun, when its time is over; its card offers to ask again. */
 export async function expireProposals(context: RemedyContext): Promise<void> {
   for (const id of await findExpiredProposals(context.pool)) {
     const channel = await transaction(context.pool, async (db) => {
       const run = await lockRun(db, id);
-      if (!run?.isExpired || (run.state !== 'proposed' && run.state !== 'scheduled')) return null;
+      if (!run?.isExpired || !['proposed', 'approved', 'scheduled'].includes(run.state)) return null;
       await moveRun(db, id, 'expired', null);
       const card = await wantRunCard(db, run);
-      if (card) await addThreadLine(db, card, [`R-${id} ${run.runbook} expired: nobody answered in time.`]);
+      if (card) await addThreadLine(db, card, [`R-${id} ${run.runbook} expired: it was ${run.state}, and its time is over.`]);
       const { target, alertId: alert, planHash: plan } = run;
       await appendAudit(db, { kind: 'run.expired', actor: 'pgorderly', target, alert, run: id, detail: { plan } });
       return card?.channel ?? null;

@@ -12,7 +12,7 @@ interface Sought {
 /** The message that bears the mark, if Slack took a post whose answer was lost. */
 export async function findPosted(client: WebClient, sought: Sought): Promise<{ ts: string; blockId: string } | null> {
   const { channel, mark, thread } = sought;
-  const oldest = String(sought.since.getTime() / 1000 - 5);
+  const oldest = String(sought.since.getTime() / 1000 - 60);
   const page = thread
     ? await client.conversations.replies({ channel, ts: thread, oldest, limit: 200 })
     : await client.conversations.history({ channel, oldest, limit: 200 });

@@ -22,6 +22,15 @@ export async function claimCheck(db: Queryable, job: string, target: string, tic
   return rowCount === 1;
 }
 
+/** Two checks of one job on one target are recorded one after the other. */
+export async function lockCheck(db: Queryable, job: string, target: string): Promise<void> {
+  await db.query("insert into checks (job, target, tick_at) values ($1, $2, 'epoch') on conflict do nothing", [
+    job,
+    target,
+  ]);
+  await db.query('select from checks where job = $1 and target = $2 for update', [job, target]);
+}
+
 export async function finishCheck(db: Queryable, result: CheckResult): Promise<void> {
   await db.query(
     `update checks set lease_until = null, finished_at = clock_timestamp(), outcome = $3, reason = $4,

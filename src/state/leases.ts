@@ -14,7 +14,7 @@ export async function claimRun(db: Queryable, id: number, owner: string): Promis
     id,
     owner,
     `state = 'running', started_at = coalesce(started_at, clock_timestamp())`,
-    `(state = 'approved' or (state = 'running' and sent_at is null and lease_until < clock_timestamp()))`,
+    `((state = 'approved' and expires_at > clock_timestamp()) or (state = 'running' and sent_at is null and lease_until < clock_timestamp()))`,
   );
 }
 
@@ -87,7 +87,7 @@ export async function findDueRuns(db: Queryable): Promise<number[]> {
 
 export async function findExpiredProposals(db: Queryable): Promise<number[]> {
   const { rows } = await db.query<{ id: string }>(
-    "select id from runs where state in ('proposed', 'scheduled') and expires_at <= clock_timestamp() order by id limit 100",
+    "select id from runs where state in ('proposed', 'approved', 'scheduled') and expires_at <= clock_timestamp() order by id limit 100",
   );
   return rows.map((row) => Number(row.id));
 }

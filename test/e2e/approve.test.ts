@@ -47,8 +47,8 @@ describe('an alert whose fix is approved', () => {
     expect(thread).toMatch(/approved by <@U0MIRA>[\s\S]*guards[\s\S]*act: sent = true[\s\S]*verified after/);
     const { rows } = await state.run("select entry::jsonb ->> 'kind' as kind from pgorderly.audit order by seq");
     expect(rows.map((row) => row.kind)).toEqual([
-      'run.proposed',
       'alert.opened',
+      'run.proposed',
       'run.approved',
       'run.sent',
       'run.succeeded',
