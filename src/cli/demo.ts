@@ -16,7 +16,7 @@ export interface DemoOptions {
 }
 
 /** Real trouble on a real server, and a Slack of its own to mend it in; ends with Ctrl-C and leaves nothing. */
-export async function demo({ check = false, port }: DemoOptions): Promise<void> {
+export async function demo({ check = false, port }: DemoOptions): Promise<undefined> {
   const stopped = new AbortController();
   const onSignal = () => stopped.abort();
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);

@@ -5,7 +5,7 @@ import { createLog } from '../log.ts';
 import { loadRunbooks, runbooksFolder } from '../remedy/library.ts';
 
 /** Runs the service until SIGTERM or SIGINT; a second signal ends it at once. */
-export async function start(options: { config: string }): Promise<void> {
+export async function start(options: { config: string }): Promise<undefined> {
   const config = readConfig(options.config, { env: process.env, jobs });
   const log = createLog(config.log.level);
   const service = await startService({ config, jobs, runbooks: await loadRunbooks(runbooksFolder), log });
