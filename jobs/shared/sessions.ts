@@ -97,3 +97,8 @@ export function inBrief(seconds: number): string {
 export function count(number: number, one: string): string {
   return `${number.toLocaleString('en-US')} ${one}${number === 1 ? '' : 's'}`;
 }
+
+/** "1 session waits", "37 sessions wait". */
+export function countWaiting(number: number): string {
+  return `${count(number, 'session')} ${number === 1 ? 'waits' : 'wait'}`;
+}

@@ -1,22 +1,8 @@
-import { Command } from 'commander';
+import { jobs } from '../../jobs/index.ts';
 import { type Config, isObserveOnly } from '../config/config.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import { countProblems, formatProblem } from '../config/problem.ts';
-import type { AnyJob } from '../detect/job.ts';
 import { explain } from '../errors.ts';
-
-/** `pgorderly config check`: exits 0 if the file may be used, 1 if it has errors, 2 if the command itself is wrong. */
-export function configCommand(jobs: readonly AnyJob[]): Command {
-  const check = new Command('check')
-    .description('say everything that is wrong with the configuration, and where')
-    .option('--config <file>', 'the configuration to check', 'pgorderly.yaml')
-    .action(({ config }: { config: string }) => {
-      process.exitCode = checkFile(config, jobs);
-    });
-  const command = new Command('config').description('work with the configuration').addCommand(check);
-  for (const one of [command, check]) one.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
-  return command;
-}
 
 /** The last line of `config check`: what a right file amounts to, or how much is wrong with it. */
 export function summarize(file: string, { config, problems }: Loaded): string {
@@ -25,7 +11,8 @@ export function summarize(file: string, { config, problems }: Loaded): string {
   return [`${file} is valid: ${describe(config)}`, count].filter((part) => part !== '').join('; ');
 }
 
-function checkFile(file: string, jobs: readonly AnyJob[]): 0 | 1 {
+/** `pgorderly config check`: 0 if the file may be used, 1 if it has errors. */
+export function checkConfig(file: string): 0 | 1 {
   try {
     const loaded = loadConfig(file, { env: process.env, jobs });
     for (const problem of loaded.problems) console.log(formatProblem(problem));

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { explain, PgorderlyError } from '../errors.ts';
 
-/** What a command ends with: 0 well, 1 failed, 2 wrong usage; `check` has codes of its own. */
-type Run = () => Promise<number | undefined>;
+/** Gives the exit code, if it isn't 0: 1 failed, 2 wrong usage; `check` has codes of its own. */
+type Run = () => Promise<unknown>;
 
 const { version } = JSON.parse(readFileSync(new URL(import.meta.resolve('#package/package.json')), 'utf8')) as {
   version: string;
@@ -23,16 +23,100 @@ function createProgram(): Command {
     .requiredOption('--config <file>', 'the configuration, see config.example.yaml')
     .action((options) => end(async () => (await import('./start.ts')).start(options)));
   program
+    .command('check')
+    .description('look once, from a terminal; exit 2 critical, 1 warning, 3 not judged or failed, 0 well')
+    .argument('<job...>', 'job names, or all')
+    .option('--url <url>', 'of the server: postgres://user@host:5432/database')
+    .option('--all-databases', 'look into each database that the login may connect to')
+    .option('--config <file>', 'take the server from a configuration')
+    .option('--target <name>', 'of the configuration')
+    .option('--json', 'print one JSON document')
+    .option('--threshold <job.name=number>', 'may be repeated', (one: string, all: string[]) => [...all, one], [])
+    .action((names, options) => end(async () => (await import('./check.ts')).check(names, options)));
+  program
     .command('demo')
     .description('real trouble on a server of its own, and a local Slack to mend it in')
     .option('--check', 'play the story without a person, and exit 0 or 1')
     .option('--port <number>', 'of the page', toPort)
     .action((options) => end(async () => (await import('./demo.ts')).demo(options)));
+  program
+    .command('jobs')
+    .description('list what is looked for, with thresholds')
+    .action(() => print(async () => [(await import('./jobs.ts')).listJobs()]));
+  program.addCommand(runbooksCommand());
+  program.addCommand(auditCommand());
+  program.addCommand(configCommand());
+  program
+    .command('docs')
+    .description('write the generated pages of docs/')
+    .option('--check', 'only say whether they are up to date')
+    .action((options) => end(async () => (await import('./docs.ts')).docs(options)));
   return program;
 }
 
+function runbooksCommand(): Command {
+  const command = new Command('runbooks').description('what can be done about it').exitOverride();
+  command
+    .command('list', { isDefault: true })
+    .description('list them, with their parameters')
+    .action(() => print(async () => [await (await import('./runbooks.ts')).listRunbooks()]));
+  command
+    .command('check')
+    .description('say everything that is wrong with the runbooks of a folder')
+    .argument('[folder]')
+    .action((folder?: string) =>
+      end(async () => {
+        const { lines, exitCode } = (await import('./runbooks.ts')).checkRunbooks(folder);
+        console.log(lines.join('\n'));
+        return exitCode;
+      }),
+    );
+  return command;
+}
+
+function auditCommand(): Command {
+  const command = new Command('audit')
+    .description('the record of all that was asked, approved and done')
+    .exitOverride();
+  const withState = (name: string) =>
+    command
+      .command(name)
+      .option('--config <file>', 'whose state database to read')
+      .option('--state-url <url>', 'the state database itself');
+  withState('verify')
+    .description('find changed, removed, reordered and cut-off entries')
+    .option('--head <seq:hash>', 'a head noted elsewhere: finds an end that was cut off')
+    .action((options) =>
+      end(async () => {
+        const { line, exitCode } = await (await import('./audit.ts')).verify(options);
+        console.log(line);
+        return exitCode;
+      }),
+    );
+  withState('export')
+    .description('write every entry, in order')
+    .addOption(new Option('--format <format>').choices(['jsonl']).default('jsonl'))
+    .action((options) => end(async () => (await import('./audit.ts')).exportAudit(options, console.log)));
+  return command;
+}
+
+function configCommand(): Command {
+  const command = new Command('config').description('work with the configuration').exitOverride();
+  command
+    .command('check')
+    .description('say everything that is wrong with it, and where')
+    .option('--config <file>', 'the configuration', 'pgorderly.yaml')
+    .action(({ config }) => end(async () => (await import('./config.ts')).checkConfig(config)));
+  return command;
+}
+
+async function print(make: () => Promise<string[]>): Promise<void> {
+  console.log((await make()).join('\n'));
+}
+
 async function end(run: Run): Promise<void> {
-  process.exit((await run()) ?? 0);
+  const code = await run();
+  process.exit(typeof code === 'number' ? code : 0);
 }
 
 function toPort(text: string): number {
@@ -41,12 +125,15 @@ function toPort(text: string): number {
   return port;
 }
 
+/** `check` says 3 for whatever kept it from looking, so that a monitor never takes that for a finding. */
+const isCheck = process.argv[2] === 'check';
+
 try {
   await createProgram().parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : isCheck ? 3 : 2);
   console.error(`pgorderly: ${explain(error)}`);
   if (!(error instanceof PgorderlyError)) console.error('  This is a defect of pgorderly; DEBUG=1 shows where.');
   if (process.env['DEBUG']) console.error(error);
-  process.exit(1);
+  process.exit(isCheck ? 3 : error instanceof PgorderlyError && error.code === 'usage' ? 2 : 1);
 }

@@ -4,7 +4,8 @@ export function suggest(word: string, candidates: readonly string[]): string | u
   return nearest === null ? undefined : `did you mean ${JSON.stringify(nearest)}?`;
 }
 
-function findNearest(word: string, candidates: readonly string[]): string | null {
+/** The candidate a slip of the keyboard away; null where none is near. */
+export function findNearest(word: string, candidates: readonly string[]): string | null {
   const limit = Math.max(1, Math.floor(Math.min(word.length, 40) / 3));
   let best: { candidate: string; distance: number } | null = null;
   for (const candidate of candidates) {

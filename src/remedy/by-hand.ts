@@ -76,11 +76,12 @@ async function completeParams(
   typed: Record<string, string>,
 ): Promise<Record<string, string>> {
   const missing = Object.keys(runbook.params).filter((name) => typed[name] === undefined);
-  if (missing.length === 0 || !/^\d{1,9}$/.test(typed['pid'] ?? '')) return typed;
+  if (missing.length === 0 || !Object.hasOwn(runbook.params, 'pid')) return typed;
+  if (!/^\d{1,9}$/.test(typed['pid'] ?? '')) throw wrongPid(runbook, typed['pid']);
   const [session] = await node.reader.ask(identitySql, [Number(typed['pid'])]);
   if (!session) throw new PgorderlyError('param-invalid', `no session has pid ${typed['pid']} on ${node.name}`);
   const read = missing.flatMap((name) => (typeof session[name] === 'string' ? [[name, session[name] as string]] : []));
-  const absent = missing.find((name) => runbook.params[name] && session[name] === null);
+  const absent = missing.find((name) => Object.hasOwn(session, name) && session[name] === null);
   if (absent)
     throw new PgorderlyError(
       'param-invalid',
@@ -90,6 +91,14 @@ async function completeParams(
       },
     );
   return { ...typed, ...Object.fromEntries(read) };
+}
+
+/** Only of the pid: the times that a person may leave out are not what is wrong. */
+function wrongPid(runbook: Runbook, typed: string | undefined): PgorderlyError {
+  const found = typed === undefined ? 'its pid is missing' : `pid is "${typed.slice(0, 60)}", expected an integer`;
+  return new PgorderlyError('param-invalid', `${runbook.name}: ${found}`, {
+    hint: 'Write the process id as pg_stat_activity shows it, such as pid=4711.',
+  });
 }
 
 async function describe(node: RemedyNode, runbook: Runbook, params: Record<string, string>): Promise<string> {

@@ -4,7 +4,8 @@ import { addThreadLine, wantRunCard } from '../state/cards.ts';
 import type { Queryable } from '../state/database.ts';
 import { addApproval, lockRun, moveRun, readApprovals, type StoredRun, traceRun } from '../state/runs.ts';
 import { readPause } from '../state/switches.ts';
-import { openPlan } from './plan.ts';
+import { expireRun } from './expire.ts';
+import { openPlan, type Plan } from './plan.ts';
 import { type Decision, decide } from './policy.ts';
 
 export interface DecideInput {
@@ -19,7 +20,7 @@ export interface DecideInput {
 }
 
 export interface Decided {
-  decision: Decision['reason'] | 'no-run';
+  decision: Decision['reason'] | 'no-run' | 'plan-broken';
   answer: Text;
   channel: string | null;
 }
@@ -32,11 +33,12 @@ export async function decideRun(db: Queryable, input: DecideInput): Promise<Deci
   const run = await lockRun(db, input.runId);
   if (!run)
     return { decision: 'no-run', answer: [`There is no run R-${input.runId}. Nothing was done.`], channel: null };
-  const { policy } = openPlan(run.plan, run.planHash);
+  const policy = readPolicy(run);
+  if (!policy) return refuseBrokenPlan(db, run, input);
   const decision = decide({
     state: run.state,
     isExpired: run.isExpired,
-    isPaused: (await readPause(db)) !== null,
+    pause: await readPause(db),
     planHash: run.planHash,
     pressedHash: input.planHash,
     person: input.person,
@@ -49,15 +51,24 @@ export async function decideRun(db: Queryable, input: DecideInput): Promise<Deci
   });
   const isTaken = decision.reason === 'approved' || decision.reason === 'counted' || decision.reason === 'denied';
   const channel = isTaken ? await record(db, run, input, decision) : null;
-  await appendAudit(db, {
-    kind: isTaken ? `run.${decision.reason}` : 'run.click-refused',
-    actor: input.person.userId,
-    target: run.target,
-    alert: run.alertId,
-    run: run.id,
-    detail: { plan: run.planHash, why: decision.reason, typed: input.typed?.reason ?? null },
-  });
-  return { decision: decision.reason, answer: answerFor(run, decision), channel };
+  // A late click ends the offer at once: its card must not show a button that is worth nothing.
+  const expired = decision.reason === 'expired' ? await expireRun(db, run) : null;
+  await audit(db, run, input, { kind: isTaken ? `run.${decision.reason}` : 'run.click-refused', why: decision.reason });
+  return { decision: decision.reason, answer: answerFor(run, decision), channel: channel ?? expired?.channel ?? null };
+}
+
+function readPolicy(run: StoredRun): Plan['policy'] | null {
+  try {
+    return openPlan(run.plan, run.planHash).policy;
+  } catch {
+    return null; // The stored plan is not what its hash says: the caller refuses, and audits it.
+  }
+}
+
+async function refuseBrokenPlan(db: Queryable, run: StoredRun, input: DecideInput): Promise<Decided> {
+  await audit(db, run, input, { kind: 'run.click-refused', why: 'plan-broken' });
+  const says = `Not done: the stored plan of R-${run.id} is not the one that was proposed; somebody changed it. Nothing was run.`;
+  return { decision: 'plan-broken', answer: [says], channel: null };
 }
 
 async function record(db: Queryable, run: StoredRun, input: DecideInput, decision: Decision): Promise<string | null> {
@@ -71,11 +82,23 @@ async function record(db: Queryable, run: StoredRun, input: DecideInput, decisio
   return card.channel;
 }
 
+async function audit(
+  db: Queryable,
+  run: StoredRun,
+  { person, typed }: DecideInput,
+  { kind, why }: { kind: string; why: string },
+): Promise<void> {
+  const { target, alertId: alert, planHash: plan } = run;
+  const detail = { plan, why, typed: typed?.reason ?? null };
+  await appendAudit(db, { kind, actor: person.userId, target, alert, run: run.id, detail });
+}
+
 function lineFor(run: StoredRun, input: DecideInput, decision: Decision): Text {
   const who = { user: input.person.userId };
   const what = `R-${run.id} ${run.runbook} on ${run.target}`;
   if (decision.reason === 'denied') return [`${what}, denied by `, who];
-  const alone = input.typed ? `, alone, reason: ${input.typed.reason}` : '';
+  const isAsker = run.askedBy?.userId === input.person.userId;
+  const alone = input.typed ? `${isAsker ? ', alone' : ''}, reason: ${input.typed.reason}` : '';
   const missing = decision.reason === 'counted' ? `; ${decision.missing} more needed` : '';
   return [`${what}, approved by `, who, alone, missing];
 }
@@ -91,6 +114,8 @@ function answerFor(run: StoredRun, decision: Decision): Text {
       return [`Denied: ${what} will not run. It is not offered again for an hour.`];
     case 'needs-typing':
       return [`Not done: you asked for ${what} yourself. To approve it alone, use its button and type ${run.target}.`];
+    case 'already-decided':
+      return [`Your click changed nothing, ${what} does not wait for it any more: `, ...decision.says, '.'];
     default:
       return ['Not done: ', ...decision.says, '. Nothing was run. See ', { code: '/pg help approve' }, '.'];
   }

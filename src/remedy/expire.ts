@@ -1,8 +1,8 @@
 import { appendAudit } from '../state/audit.ts';
-import { addThreadLine, wantRunCard } from '../state/cards.ts';
-import { transaction } from '../state/database.ts';
+import { addThreadLine, type CardRef, wantRunCard } from '../state/cards.ts';
+import { type Queryable, transaction } from '../state/database.ts';
 import { findExpiredProposals } from '../state/leases.ts';
-import { lockRun, moveRun } from '../state/runs.ts';
+import { lockRun, moveRun, type StoredRun } from '../state/runs.ts';
 import type { RemedyContext } from './context.ts';
 
 /** Ends what was proposed, or approved and not begun, when its time is over; its card offers to ask again. */
@@ -11,13 +11,18 @@ export async function expireProposals(context: RemedyContext): Promise<void> {
     const channel = await transaction(context.pool, async (db) => {
       const run = await lockRun(db, id);
       if (!run?.isExpired || !['proposed', 'approved', 'scheduled'].includes(run.state)) return null;
-      await moveRun(db, id, 'expired', null);
-      const card = await wantRunCard(db, run);
-      if (card) await addThreadLine(db, card, [`R-${id} ${run.runbook} expired: it was ${run.state}, and its time is over.`]);
-      const { target, alertId: alert, planHash: plan } = run;
-      await appendAudit(db, { kind: 'run.expired', actor: 'pgorderly', target, alert, run: id, detail: { plan } });
-      return card?.channel ?? null;
+      return (await expireRun(db, run))?.channel ?? null;
     });
     if (channel !== null) await context.nudges.channel(channel);
   }
+}
+
+/** Ends one run whose row the caller has locked; returns the card that has to be drawn again. */
+export async function expireRun(db: Queryable, run: StoredRun): Promise<CardRef | null> {
+  const { id, runbook, state, target, alertId: alert, planHash: plan } = run;
+  await moveRun(db, id, 'expired', null);
+  const card = await wantRunCard(db, run);
+  if (card) await addThreadLine(db, card, [`R-${id} ${runbook} expired: it was ${state}, and its time is over.`]);
+  await appendAudit(db, { kind: 'run.expired', actor: 'pgorderly', target, alert, run: id, detail: { plan } });
+  return card;
 }

@@ -1,5 +1,6 @@
 import type { Person, Risk, RunState, Text } from '../model.ts';
 import type { StoredApproval } from '../state/runs.ts';
+import type { Pause } from '../state/switches.ts';
 
 /**
  * counts: the asker's own yes counts like anybody's · typed: the asker alone may approve after typing the target's
@@ -24,7 +25,8 @@ export function proposalLifeSeconds(runbookClass: string): number {
 export interface DecisionInput {
   state: RunState;
   isExpired: boolean;
-  isPaused: boolean;
+  /** Null while actions run. */
+  pause: Pick<Pause, 'by' | 'reason'> | null;
   planHash: string;
   pressedHash: string;
   person: Person;
@@ -63,39 +65,73 @@ export function decide(input: DecisionInput): Decision {
   const isAsker = input.askedBy !== null && samePerson(input.askedBy, input.person);
   if (isAsker && input.policy.asker === 'never')
     return { reason: 'asker', says: ['you asked for this; somebody else has to approve it'] };
-  if (isAsker && input.policy.asker === 'typed') {
-    if (input.typed === null) return { reason: 'needs-typing' };
-    if (input.typed.target.trim() !== input.target)
-      return { reason: 'mistyped', says: [`you typed another name than ${input.target}`] };
-    if (input.typed.reason.trim() === '') return { reason: 'mistyped', says: ['a reason is needed'] };
-  }
-  const given = input.approvals.filter((approval) => approval.verdict === 'yes').length + 1;
-  const missing = input.policy.people - given;
+  if (isAsker && input.policy.asker === 'typed' && input.typed === null) return { reason: 'needs-typing' };
+  const missing = input.policy.people - countPeople(input);
   return missing <= 0 ? { reason: 'approved', missing: 0 } : { reason: 'counted', missing };
 }
 
 function refuse(input: DecisionInput): Decision | null {
-  if (input.isExpired && input.state === 'proposed') return { reason: 'expired', says: ['this offer has expired'] };
-  if (input.state !== 'proposed') return { reason: 'already-decided', says: [`it is ${input.state} already`] };
+  if (input.isExpired && input.state === 'proposed')
+    return { reason: 'expired', says: ['this offer has expired; its card lets you ask again'] };
+  if (input.state !== 'proposed') return { reason: 'already-decided', says: whatBecame(input) };
   if (input.pressedHash !== input.planHash)
     return { reason: 'plan-changed', says: ['the plan has changed since that button was shown'] };
   if (!input.policy.of.includes(input.person.userId)) {
     const says: Text = ['you are not among those who may decide this: ', ...listPeople(input.policy.of)];
     return { reason: 'not-allowed', says };
   }
-  if (input.verdict === 'yes' && input.isPaused)
-    return { reason: 'paused', says: ['actions are paused; see ', { code: '/pg resume' }] };
-  if (input.verdict === 'yes' && input.approvals.some((one) => samePerson(one.person, input.person)))
+  return input.verdict === 'yes' ? refuseYes(input) : null;
+}
+
+function refuseYes({ pause, approvals, person, typed, target }: DecisionInput): Decision | null {
+  if (pause) {
+    const why = pause.reason ? `: ${pause.reason}` : '';
+    const says: Text = ['actions are paused by ', { user: pause.by }, why, '; approvers end it with '];
+    return { reason: 'paused', says: [...says, { code: '/pg resume' }] };
+  }
+  if (approvals.some((one) => samePerson(one.person, person)))
     return { reason: 'twice', says: ['you have approved it already; another person is needed'] };
-  return null;
+  const wrong = typed && findMistyped(typed, target);
+  return wrong ? { reason: 'mistyped', says: [wrong.says] } : null;
+}
+
+/** What is wrong with what a person typed to approve alone, and in which field; null where it is right. */
+export function findMistyped(
+  typed: { target: string; reason: string },
+  target: string,
+): { field: 'target' | 'reason'; says: string } | null {
+  if (typed.target.trim() !== target)
+    return { field: 'target', says: `you typed another name than the target's, which is ${target}` };
+  return typed.reason.trim() === '' ? { field: 'reason', says: 'a reason is needed' } : null;
+}
+
+/** The people who would have said yes, this one included. Those outside the policy never count, and nobody twice. */
+function countPeople({ approvals, person, policy }: DecisionInput): number {
+  const yes = approvals.filter((one) => one.verdict === 'yes').map((one) => one.person);
+  const people = [...yes, person].filter(({ userId }) => policy.of.includes(userId));
+  return new Set(people.map(({ userId, teamId }) => `${teamId} ${userId}`)).size;
+}
+
+function whatBecame({ state, approvals }: DecisionInput): Text {
+  const [yes, no] = (['yes', 'no'] as const).map((verdict) =>
+    approvals.filter((one) => one.verdict === verdict).map((one) => one.person.userId),
+  ) as [string[], string[]];
+  if (state === 'expired') return ['this offer has expired; its card lets you ask again'];
+  if (state === 'withdrawn') return ['it was withdrawn, the trouble has changed or gone'];
+  if (state === 'denied') return ['it was denied', ...(no.length > 0 ? [' by ', ...listPeople(no)] : [])];
+  return [`it is ${state} already`, ...(yes.length > 0 ? [', approved by ', ...listPeople(yes)] : [])];
 }
 
 function samePerson(a: Person, b: Person): boolean {
   return a.userId === b.userId && a.teamId === b.teamId;
 }
 
-/** The people by name, with commas. */
+/** More names than that nobody reads, and Slack's blocks are short. */
+const maxNamed = 12;
+
+/** The people by name, with commas; of many the first, and how many more there are. */
 export function listPeople(userIds: readonly string[]): Text {
   if (userIds.length === 0) return ['nobody is configured'];
-  return userIds.flatMap((user, index) => (index === 0 ? [{ user }] : [', ', { user }]));
+  const named = userIds.slice(0, maxNamed).flatMap((user, index) => (index === 0 ? [{ user }] : [', ', { user }]));
+  return userIds.length > maxNamed ? [...named, ` and ${userIds.length - maxNamed} more`] : named;
 }

@@ -1,11 +1,12 @@
 import type { App, BlockAction, ButtonAction, ViewSubmitAction } from '@slack/bolt';
 import type { Person } from '../model.ts';
+import { findMistyped } from '../remedy/policy.ts';
 import type { NewInboxItem } from '../state/inbox.ts';
 import type { SlackContext } from './context.ts';
 import type { ItemKind } from './handle.ts';
 import { takeIn } from './intake.ts';
 import { newTrace } from './trace.ts';
-import { approveAloneView, openDetails } from './views.ts';
+import { type Asked, approveAloneView, openDetails, readAsked } from './views.ts';
 
 /** A button's value into the item's payload. */
 const payloads: Partial<Record<ItemKind, (value: string) => Record<string, string>>> = {
@@ -27,13 +28,20 @@ export function registerActions(app: App, context: SlackContext): void {
   });
   app.action<BlockAction<ButtonAction>>('approve-alone', async ({ body, action, ack, client }) => {
     await ack();
-    const view = approveAloneView(action.value ?? '', body.response_url);
+    const value = action.value ?? '';
+    const view = approveAloneView({
+      value,
+      ...(await readAsked(context, value)),
+      responseUrl: body.response_url ?? null,
+    });
     await client.views.open({ trigger_id: body.trigger_id, view });
   });
   app.view<ViewSubmitAction>('approve-alone', async ({ body, view, ack }) => {
-    const { value, responseUrl } = JSON.parse(view.private_metadata) as { value: string; responseUrl: string };
+    const { value, target, responseUrl } = JSON.parse(view.private_metadata) as Asked;
     const typedTarget = view.state.values['target']?.['target']?.value ?? '';
     const reason = view.state.values['reason']?.['reason']?.value ?? '';
+    const wrong = target === null ? null : findMistyped({ target: typedTarget, reason }, target);
+    if (wrong) return await ack({ response_action: 'errors', errors: { [wrong.field]: wrong.says } });
     const person = personOf(body);
     const item: NewInboxItem = {
       key: `view:${person.teamId}:${person.userId}:${view.id}:${view.hash}`,
@@ -54,8 +62,8 @@ function itemOf(
 ): NewInboxItem {
   const person = personOf(body);
   return {
-    // Unique per press: Slack's own time of the action, to the microsecond.
-    key: `action:${person.teamId}:${person.userId}:${kind}:${action.value}:${action.action_ts}`,
+    // Each press has a trigger of its own, also two presses at the same moment.
+    key: `action:${person.teamId}:${person.userId}:${kind}:${action.value}:${body.trigger_id}`,
     kind,
     person,
     payload: toPayload(action.value ?? ''),

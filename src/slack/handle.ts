@@ -1,11 +1,12 @@
 import type { Text } from '../model.ts';
 import { decideRun } from '../remedy/decide.ts';
-import { acknowledgeAlert, readAlert } from '../state/alerts.ts';
+import { listPeople } from '../remedy/policy.ts';
+import { acknowledgeAlert, readAlert, type StoredAlert } from '../state/alerts.ts';
 import { appendAudit } from '../state/audit.ts';
 import { addThreadLine, wantAlertCard, wantProposalCards } from '../state/cards.ts';
 import type { Queryable } from '../state/database.ts';
 import type { InboxItem } from '../state/inbox.ts';
-import { setPause } from '../state/switches.ts';
+import { readPause, setPause } from '../state/switches.ts';
 import { askAgain, askByHand } from './ask.ts';
 import type { SlackContext } from './context.ts';
 
@@ -62,9 +63,9 @@ async function decideItem(
 
 async function acknowledge(context: SlackContext, db: Queryable, item: InboxItem): Promise<Handled> {
   const id = Number(item.payload['alertId']);
+  const isNew = await acknowledgeAlert(db, id, item.person.userId);
   const alert = await readAlert(db, id);
-  if (!alert || !(await acknowledgeAlert(db, id, item.person.userId)))
-    return { answer: [`A-${id} is resolved, or somebody acknowledged it before.`], nudges: [] };
+  if (!alert || !isNew) return { answer: whyNotAcknowledged(id, alert), nudges: [] };
   const card = await wantAlertCard(db, id);
   if (card) await addThreadLine(db, card, ['Acknowledged by ', { user: item.person.userId }]);
   await appendAudit(db, {
@@ -80,26 +81,39 @@ async function acknowledge(context: SlackContext, db: Queryable, item: InboxItem
   };
 }
 
+function whyNotAcknowledged(id: number, alert: StoredAlert | null): Text {
+  if (alert?.state !== 'firing') return [`Nothing to acknowledge: A-${id} is resolved.`];
+  return [`A-${id} is acknowledged already, by `, { user: alert.acknowledgedBy ?? '' }, '.'];
+}
+
 async function pause(context: SlackContext, db: Queryable, item: InboxItem): Promise<Handled> {
-  const isNew = await setPause(db, true, item.person.userId, item.payload['reason'] || null);
+  const before = await readPause(db);
+  if (before) {
+    const why = before.reason ? `: ${before.reason}` : '';
+    return { answer: ['Actions are paused already, by ', { user: before.by }, `${why}.`], nudges: [] };
+  }
+  await setPause(db, true, item.person.userId, item.payload['reason'] || null);
+  const nudges = await redrawProposals(context, db);
   await auditSwitch(db, item, 'actions.paused');
-  const answer: Text = isNew
-    ? ['Paused: no new action starts on any target. Approvers end it with ', { code: '/pg resume' }, '.']
-    : ['Actions were paused already.'];
-  return { answer, nudges: await redrawProposals(context, db) };
+  const answer: Text = ['Paused: no new action starts on any target. Approvers end it with ', { code: '/pg resume' }];
+  return { answer: [...answer, '.'], nudges };
 }
 
 async function resume(context: SlackContext, db: Queryable, item: InboxItem): Promise<Handled> {
-  if (!context.approvers.has(item.person.userId)) {
+  const approvers = [...context.approvers];
+  if (!approvers.includes(item.person.userId)) {
     await auditSwitch(db, item, 'actions.resume-refused');
-    return { answer: ['Not done: only approvers may resume. Anybody may pause.'], nudges: [] };
+    const answer: Text = [
+      'Not done: only approvers may resume; anybody may pause. Ask one of ',
+      ...listPeople(approvers),
+    ];
+    return { answer: [...answer, '.'], nudges: [] };
   }
-  const isNew = await setPause(db, false, item.person.userId, null);
+  if (!(await readPause(db))) return { answer: ['Actions are not paused; nothing was changed.'], nudges: [] };
+  await setPause(db, false, item.person.userId, null);
+  const nudges = await redrawProposals(context, db);
   await auditSwitch(db, item, 'actions.resumed');
-  return {
-    answer: [isNew ? 'Resumed: approved actions run again.' : 'Actions were not paused.'],
-    nudges: await redrawProposals(context, db),
-  };
+  return { answer: ['Resumed: what is approved from now on runs again.'], nudges };
 }
 
 async function auditSwitch(db: Queryable, item: InboxItem, kind: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { SectionBlock } from '@slack/types';
+import type { MrkdwnElement, SectionBlock } from '@slack/types';
 import type { Text } from '../model.ts';
 
 /** Slack's control characters as entities: nothing from a server can form a mention, a link or a command. */
@@ -10,7 +10,33 @@ function escapeControls(text: string): string {
 export function plain(text: string, max = 2_900): string {
   const escaped = escapeControls(text);
   if (escaped.length <= max) return escaped;
-  return `${escaped.slice(0, max - 1).replace(/&[a-z]{0,3}$/, '')}…`;
+  // Neither half an entity nor half a character (a lone surrogate) may stay at the end.
+  return `${escaped.slice(0, max - 1).replace(/(&[a-z]{0,3}|[\uD800-\uDBFF])$/, '')}…`;
+}
+
+/** A sentence that stays on its line, whatever it holds. */
+export function oneLine(text: string, max: number): string {
+  return plain(text.replace(/\s+/g, ' ').trim(), max);
+}
+
+/** Lines of mrkdwn, as many as fit into `max` characters; whole ones, so that no mention or entity is cut in two. */
+export function fitLines(mrkdwn: string, max: number): string {
+  if (mrkdwn.length <= max) return mrkdwn;
+  const lines = mrkdwn.split('\n');
+  const rest = (count: number) => `… ${lines.length - count} more lines`;
+  const kept: string[] = [];
+  let length = rest(0).length;
+  for (const line of lines) {
+    length += line.length + 1;
+    if (length > max) break;
+    kept.push(line);
+  }
+  return [...kept, rest(kept.length)].join('\n');
+}
+
+/** Verbatim: Slack makes no link of an address or a channel's name that a server's text holds. */
+export function mrkdwn(text: string): MrkdwnElement {
+  return { type: 'mrkdwn', text, verbatim: true };
 }
 
 /** What is said to people as mrkdwn. */
@@ -19,6 +45,7 @@ export function toMrkdwn(text: Text): string {
     .map((span) => {
       if (typeof span === 'string') return plain(span);
       if ('user' in span) return /^[UW][A-Z0-9]+$/.test(span.user) ? `<@${span.user}>` : plain(span.user);
+      if ('channel' in span) return /^[CGD][A-Z0-9]+$/.test(span.channel) ? `<#${span.channel}>` : plain(span.channel);
       return `\`${plain(span.code.replaceAll('`', "'"))}\``;
     })
     .join('');
@@ -27,7 +54,7 @@ export function toMrkdwn(text: Text): string {
 /** Monospaced text: SQL, a lock tree. A fence does not disable mentions, so it is escaped like all else. */
 export function preformatted(text: string): SectionBlock {
   const fenced = plain(text.replaceAll('```', "'''"), 2_900);
-  return { type: 'section', text: { type: 'mrkdwn', text: `\`\`\`\n${fenced}\n\`\`\`` } };
+  return { type: 'section', text: mrkdwn(`\`\`\`\n${fenced}\n\`\`\``) };
 }
 
 /** 02:49:31 in the target's time zone; with the date when it is another day. */

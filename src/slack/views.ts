@@ -1,23 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KnownBlock, ModalView } from '@slack/types';
 import type { WebClient } from '@slack/web-api';
+import { errorFields } from '../log.ts';
 import { openPlan } from '../remedy/plan.ts';
+import { readRun } from '../state/runs.ts';
 import { readCardFacts } from './cards/read.ts';
 import { section } from './cards/run-blocks.ts';
 import type { SlackContext } from './context.ts';
 import { plain, preformatted } from './text.ts';
 
+/** What the modal of an approval alone is about; its target and runbook are null where they could not be read in time. */
+export interface Asked {
+  /** The button's: run and plan. */
+  value: string;
+  target: string | null;
+  runbook: string | null;
+  responseUrl: string | null;
+}
+
+/** A trigger lives for 3 seconds: a slow state database must not keep the modal from opening. */
+const readWithinMs = 1_000;
+
+export async function readAsked(
+  { state, remedy }: SlackContext,
+  value: string,
+): Promise<Pick<Asked, 'target' | 'runbook'>> {
+  const reading = readRun(state.warmPool, Number(value.split(':')[0]));
+  const run = await Promise.race([reading, sleep(readWithinMs, null)]).catch((error) => {
+    remedy.log.warn(errorFields(error), 'run not read for its modal');
+    return null;
+  });
+  return { target: run?.target ?? null, runbook: run?.runbook ?? null };
+}
+
 /** The modal in which an asker approves alone: the target's name, typed, and a reason. */
-export function approveAloneView(value: string, responseUrl: string | undefined): ModalView {
+export function approveAloneView(asked: Asked): ModalView {
+  const what = asked.runbook === null ? '' : `*${plain(asked.runbook, 100)}* runs as its card shows it. `;
   return {
     type: 'modal',
     callback_id: 'approve-alone',
-    private_metadata: JSON.stringify({ value, responseUrl: responseUrl ?? null }),
+    private_metadata: JSON.stringify(asked),
     title: text('Approve alone'),
     submit: text('Approve'),
     close: text('Back'),
     blocks: [
       section(
-        'You asked for this yourself. If nobody else can look at it, type where it runs and why; the channel is told.',
+        `${what}You asked for it yourself. If nobody else can look at it, type where it runs and why; the channel is told.`,
       ),
       input('target', "The target's name"),
       input('reason', 'Reason'),
@@ -33,6 +61,14 @@ export async function openDetails(
 ): Promise<void> {
   // A trigger lives for 3 seconds: the modal opens first, and is filled when the database has answered.
   const opened = await client.views.open({ trigger_id: triggerId, view: detailsView([section('Reading …')]) });
+  const blocks = await readDetails(context, alertId).catch((error) => {
+    context.remedy.log.error({ alert: alertId, ...errorFields(error) }, 'details not read');
+    return [section(`A-${alertId} could not be read from the state database. Close this and try again.`)];
+  });
+  if (opened.view?.id) await client.views.update({ view_id: opened.view.id, view: detailsView(blocks) });
+}
+
+async function readDetails(context: SlackContext, alertId: number): Promise<KnownBlock[]> {
   const { alert, runs } = await readCardFacts(context.remedy.pool, { alertId, runId: null });
   const facts = alert ? [preformatted(JSON.stringify(alert.finding.facts, null, 1))] : [section('That alert is gone.')];
   const plans = runs
@@ -44,7 +80,7 @@ export async function openDetails(
         preformatted(sql),
       ]),
     ]);
-  if (opened.view?.id) await client.views.update({ view_id: opened.view.id, view: detailsView([...facts, ...plans]) });
+  return [...facts, ...plans];
 }
 
 function detailsView(blocks: KnownBlock[]): ModalView {

@@ -22,7 +22,12 @@ export class StateDatabase {
 
   constructor(url: string, log: Logger) {
     this.pool = openPool(url, { max: 10, application_name: 'pgorderly/state', query_timeout: 30_000 });
-    this.warmPool = openPool(url, { max: 4, application_name: 'pgorderly/inbox', idleTimeoutMillis: 0 });
+    this.warmPool = openPool(url, {
+      max: 4,
+      application_name: 'pgorderly/inbox',
+      idleTimeoutMillis: 0,
+      query_timeout: 10_000,
+    });
     for (const pool of [this.pool, this.warmPool])
       pool.on('error', (error) => log.warn({ code: codeOf(error) }, 'state connection lost'));
   }

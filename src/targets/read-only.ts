@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import pg from 'pg';
-import { sever } from './connect.ts';
+import { Severed, sever } from './connect.ts';
 import { normaliseQuery } from './normalise.ts';
 
 export type Row = Record<string, unknown>;
@@ -68,6 +68,8 @@ async function select(client: pg.Client, { sql, params, bounds }: Reading): Prom
   });
   client.query(query);
   await once(query, 'end');
+  // A short answer is read to its end before the connection goes.
+  if (rows.length > bounds.maxRows) throw new Severed('too-many-rows');
   return rows;
 }
 

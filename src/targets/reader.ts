@@ -113,6 +113,6 @@ export class Reader {
   }
 
   private where(): string {
-    return `${this.name} (${this.address})`;
+    return this.name === this.address ? this.name : `${this.name} (${this.address})`;
   }
 }

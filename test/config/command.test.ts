@@ -6,14 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { edited, env, minimal } from './sample.ts';
 
-const command = new URL('../../src/cli/config.ts', import.meta.url);
-const sample = new URL('./sample.ts', import.meta.url);
-const program = `
-  import { Command } from 'commander';
-  import { configCommand } from ${JSON.stringify(command.href)};
-  import { jobs } from ${JSON.stringify(sample.href)};
-  await new Command('pgorderly').addCommand(configCommand(jobs)).parseAsync(process.argv.slice(1), { from: 'user' });
-`;
+const program = fileURLToPath(new URL('../../bin/pgorderly.js', import.meta.url));
 
 let folder: string;
 beforeAll(() => {
@@ -24,10 +17,10 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function run(...words: string[]) {
-  const cwd = fileURLToPath(new URL('../..', import.meta.url));
-  const tsx = import.meta.resolve('tsx');
-  const args = ['--import', tsx, '--input-type=module', '--eval', program, '--', ...words];
-  return spawnSync(process.execPath, args, { cwd, env: { PATH: process.env['PATH'], ...env }, encoding: 'utf8' });
+  return spawnSync(process.execPath, [program, ...words], {
+    env: { PATH: process.env['PATH'], ...env },
+    encoding: 'utf8',
+  });
 }
 
 describe('pgorderly config check', () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createMetrics, type MetricSources, sourceTimeoutMs } from '../../src/http/metrics.ts';
 import type { RunState } from '../../src/model.ts';
@@ -88,4 +89,12 @@ describe('figures of the state database', () => {
     expect(lines).toContain('pgorderly_inbox_age_seconds 1.5');
     expect(lines.filter((line) => line.startsWith('pgorderly_cards'))).toEqual([]);
   });
+});
+
+test('all of them are in the table of README.md', async () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const text = await createMetrics(sources).scrape();
+  const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+  expect(names).toHaveLength(6);
+  expect(names.filter((name) => !readme.includes(`\`${name}`))).toEqual([]);
 });

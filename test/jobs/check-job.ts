@@ -8,12 +8,14 @@ interface Options {
   user?: string;
   thresholds?: Record<string, number>;
   protectedBecause?: ProtectedBecause;
+  /** A warm connection, in place of one of its own. */
+  reader?: Reader;
 }
 
-/** One check as the service does it, on a connection of its own. */
+/** One check as the service does it. */
 export async function checkJob(job: AnyJob, database: Database, options: Options = {}): Promise<CheckResult> {
   const { user = 'monitor', thresholds = {}, protectedBecause = () => null } = options;
-  const reader = new Reader({ name: 'main', url: database.url(user) });
+  const reader = options.reader ?? new Reader({ name: 'main', url: database.url(user) });
   const defaults = Object.fromEntries(
     Object.entries(job.thresholds as Thresholds).map(([name, one]) => [name, one.default]),
   );
@@ -21,7 +23,7 @@ export async function checkJob(job: AnyJob, database: Database, options: Options
     const target = { name: 'test', nodes: [{ name: 'main', reader }], protectedBecause };
     return (await checkTarget(job, target, { ...defaults, ...thresholds })).result;
   } finally {
-    await reader.close();
+    if (!options.reader) await reader.close();
   }
 }
 

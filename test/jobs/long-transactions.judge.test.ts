@@ -139,7 +139,7 @@ describe('a finding', () => {
 
   it('says in plain words what the runbook frees and what is lost', () => {
     const [finding] = judge({ ...idleFor(10_800), blocks: 3 }).findings;
-    expect(finding?.title).toBe('pid 4711 has been idle in transaction for 3 h');
+    expect(finding?.title).toBe('pid 4711 sits idle in transaction');
     expect(finding?.runbooks[0]?.does).toBe(
       "ends pid 4711's connection; its transaction of 3 h is rolled back; 3 sessions wait for it. Cancel would do nothing: it is idle.",
     );

@@ -2,6 +2,8 @@ import type pg from 'pg';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { longTransactions } from '../../jobs/long-transactions.ts';
 import type { Finding } from '../../src/model.ts';
+import { bind } from '../../src/remedy/bind.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { createDatabase, type Database, majors } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
@@ -36,6 +38,13 @@ describe.each(majors)('long-transactions on PostgreSQL %i', (major) => {
     return findings.find(({ subject }) => subject.kind === 'backend' && subject.pid === pidOf(client)) ?? null;
   }
 
+  /** Whether the offered runbook still finds its session, with the parameters that it was offered with. */
+  async function preconditionOf({ runbooks: [offer] }: Finding): Promise<() => Promise<boolean>> {
+    const runbook = (await loadRunbooks(runbooksFolder)).get(offer?.name ?? '');
+    const [step] = runbook ? bind(runbook, offer?.params ?? {}, major * 10_000) : [];
+    return async () => ((await database.run(step?.sql ?? '')).rowCount ?? 0) > 0;
+  }
+
   const found = (client: pg.Client, options?: Options) => until('the finding', () => findOf(client, options));
   const gone = (client: pg.Client, options?: Options) =>
     until('the finding to go', async () => (await findOf(client, options)) === null);
@@ -50,8 +59,11 @@ describe.each(majors)('long-transactions on PostgreSQL %i', (major) => {
     const finding = await found(client, { thresholds });
     expect(finding.facts).toMatchObject({ kind: 'idle', state, role: 'app', application: 'test' });
     expect(finding.runbooks).toMatchObject([{ name: 'terminate-session', params: { pid: String(pidOf(client)) } }]);
+    const isStillTrue = await preconditionOf(finding);
+    expect(await isStillTrue()).toBe(true);
     await client.query('rollback');
     await gone(client, { thresholds });
+    expect(await isStillTrue()).toBe(false);
   });
 
   it('takes the age of an idle session from when it became idle', async () => {

@@ -2,7 +2,7 @@ import type { KnownBlock } from '@slack/types';
 import { formatSeconds } from '../../remedy/before-after.ts';
 import { listPeople } from '../../remedy/policy.ts';
 import type { StoredAlert } from '../../state/alerts.ts';
-import { clock, plain, preformatted, toMrkdwn } from '../text.ts';
+import { clock, oneLine, plain, preformatted, toMrkdwn } from '../text.ts';
 import type { CardFacts, ShownRun } from './read.ts';
 import { button, canAskAgain, context, runBlocks, section } from './run-blocks.ts';
 
@@ -21,10 +21,11 @@ export interface Rendered {
 export function renderAlert(view: AlertView): Rendered {
   const { alert, runs } = view;
   const state = stateOf(alert, runs);
-  const headline = `${state.sign} *${alert.target} · ${plain(alert.finding.title, 250)}*   \`${state.word}\``;
+  const title = oneLine(alert.finding.title, 250);
+  const headline = `${state.sign} *${alert.target} · ${title}*   \`${state.word}\``;
   const shown = alert.state === 'resolved' ? resolvedBlocks(view) : firingBlocks(view);
   return {
-    text: `${state.sign} ${alert.target} · ${plain(alert.finding.title, 250)} (${state.word})`,
+    text: `${state.sign} ${alert.target} · ${title} (${state.word})`,
     blocks: [section(headline), ...shown, footer(alert)],
   };
 }
@@ -66,7 +67,7 @@ function unofferedBlocks({ alert, runs }: AlertView): KnownBlock[] {
     .slice(0, 3)
     .map((offer) =>
       section(
-        `*Fix: ${offer.name}* · ${plain(offer.does, 1_000)}\n_Not offered here: ${alert.target} has no login for it, its policy is off, or another alert offers it._`,
+        `*Fix: ${oneLine(offer.name, 80)}* · ${plain(offer.does, 1_000)}\n_Not offered here: ${alert.target} has no login for it, its policy is off, or another alert offers it._`,
       ),
     );
 }
@@ -91,14 +92,14 @@ function resolvedBlocks({ alert, runs, timezone }: AlertView): KnownBlock[] {
   const lasted = `Lasted ${formatSeconds(seconds)}.`;
   if (!fix) return [section(`No longer found at ${clock(alert.resolvedAt ?? new Date(), timezone)}. ${lasted}`)];
   const by = toMrkdwn(listPeople(fix.approvals.map((approval) => approval.person.userId)));
-  const comparison = fix.beforeAfter ? `\nBefore → after: ${plain(fix.beforeAfter)}` : '';
+  const comparison = fix.beforeAfter ? `\nBefore → after: ${plain(fix.beforeAfter, 1_500)}` : '';
   return [section(`Fixed by ${fix.runbook} (R-${fix.id}), approved by ${by}. ${lasted}${comparison}`)];
 }
 
 function footer(alert: StoredAlert): KnownBlock {
   const { finding } = alert;
   return context(
-    [alert.job, plain(finding.node), finding.database && plain(finding.database), `alert A-${alert.id}`]
+    [alert.job, oneLine(finding.node, 200), oneLine(finding.database ?? '', 200), `alert A-${alert.id}`]
       .filter(Boolean)
       .join(' · '),
   );

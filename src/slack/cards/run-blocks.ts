@@ -2,7 +2,7 @@ import type { KnownBlock } from '@slack/types';
 import type { Text } from '../../model.ts';
 import { openPlan, type Plan, sqlOf } from '../../remedy/plan.ts';
 import { listPeople } from '../../remedy/policy.ts';
-import { clock, plain, preformatted, toMrkdwn } from '../text.ts';
+import { clock, mrkdwn, plain, preformatted, toMrkdwn } from '../text.ts';
 import type { ShownRun } from './read.ts';
 
 export interface RunView {
@@ -14,12 +14,23 @@ export interface RunView {
 /** What a run offers or has become: the exact SQL and its buttons, or one line of its fate. */
 export function runBlocks(view: RunView): KnownBlock[] {
   const { run } = view;
-  const plan = openPlan(run.plan, run.planHash);
+  const plan = readPlan(run);
+  if (!plan)
+    return [section(`⚠️ R-${run.id} ${run.runbook}: its stored plan was changed by somebody; it cannot be run.`)];
   return run.state === 'proposed' ? proposedBlocks(view, plan) : [section(fate(view, plan))];
 }
 
+/** Null where it is not the plan that was proposed: one broken row must not keep a channel from being drawn. */
+function readPlan(run: ShownRun): Plan | null {
+  try {
+    return openPlan(run.plan, run.planHash);
+  } catch {
+    return null; // What openPlan throws says no more than the card does.
+  }
+}
+
 /** A finished or unanswered run may be asked for again. */
-export function canAskAgain(run: ShownRun): boolean {
+export function canAskAgain(run: Pick<ShownRun, 'state'>): boolean {
   return ['expired', 'refused', 'failed', 'denied', 'unknown'].includes(run.state);
 }
 
@@ -49,11 +60,11 @@ export function button(
 }
 
 export function section(text: string): KnownBlock {
-  return { type: 'section', text: { type: 'mrkdwn', text } };
+  return { type: 'section', text: mrkdwn(text) };
 }
 
 export function context(text: string): KnownBlock {
-  return { type: 'context', elements: [{ type: 'mrkdwn', text }] };
+  return { type: 'context', elements: [mrkdwn(text)] };
 }
 
 function proposedBlocks({ run, timezone, isPaused }: RunView, plan: Plan): KnownBlock[] {
@@ -96,7 +107,7 @@ function needs(run: ShownRun, { policy }: Plan): string {
 function fate({ run, timezone }: RunView, plan: Plan): string {
   const what = `${run.runbook} (R-${run.id})`;
   const yes = run.approvals.filter((one) => one.verdict === 'yes');
-  const by = toMrkdwn(listPeople(yes.map((one) => one.person.userId)));
+  const by = `${toMrkdwn(listPeople(yes.map((one) => one.person.userId)))}${alone(run)}`;
   const at = yes.at(-1) ? ` ${clock((yes.at(-1) as { at: Date }).at, timezone)}` : '';
   const why = run.outcome ? `: ${plain(run.outcome, 800)}` : '';
   switch (run.state) {
@@ -107,7 +118,7 @@ function fate({ run, timezone }: RunView, plan: Plan): string {
     case 'recovering':
       return `⚠️ Approved by ${by}${at} · ${what} lost its worker; looking at the server`;
     case 'succeeded':
-      return `✅ ${what}, approved by ${by}${at} · done${why}${run.beforeAfter ? `\nBefore → after: ${plain(run.beforeAfter)}` : ''}`;
+      return `✅ ${what}, approved by ${by}${at} · done${why}${run.beforeAfter ? `\nBefore → after: ${plain(run.beforeAfter, 1_000)}` : ''}`;
     case 'denied': {
       const no = run.approvals.find((one) => one.verdict === 'no');
       return `⛔ ${what} denied by ${toMrkdwn([{ user: no?.person.userId ?? '' }])}${no ? ` ${clock(no.at, timezone)}` : ''}`;
@@ -121,4 +132,10 @@ function fate({ run, timezone }: RunView, plan: Plan): string {
     default:
       return `✗ ${what} ${run.state}${why}`;
   }
+}
+
+/** That an asker approved alone, and why: the channel is told. */
+function alone({ approvals, askedBy }: ShownRun): string {
+  const own = approvals.find((one) => one.verdict === 'yes' && one.person.userId === askedBy?.userId);
+  return own?.reason ? ` alone (${plain(own.reason, 300)})` : '';
 }

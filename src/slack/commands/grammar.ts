@@ -1,8 +1,12 @@
-import { suggest } from '../../config/nearest.ts';
+import { findNearest } from '../../config/nearest.ts';
 import type { Text } from '../../model.ts';
 
 export const commandNames = ['help', 'check', 'run', 'runs', 'pause', 'resume', 'status'] as const;
 export type CommandName = (typeof commandNames)[number];
+
+/** What has its own help: the commands, and how a fix is approved. */
+export const topics = [...commandNames, 'approve'] as const;
+export type Topic = (typeof topics)[number];
 
 /** What a command may name; handed in so that the grammar knows neither jobs nor targets. */
 export interface Known {
@@ -12,7 +16,7 @@ export interface Known {
 }
 
 export type Command =
-  | { name: 'help'; topic: string | null }
+  | { name: 'help'; topic: Topic | null }
   | { name: 'check'; jobs: string[]; targets: string[] }
   | { name: 'run'; runbook: string; target: string; params: Record<string, string> }
   | { name: 'runs' | 'resume' | 'status' }
@@ -23,71 +27,102 @@ export interface Mistake {
   mistake: Text;
 }
 
-export const examples: Record<CommandName, string> = {
-  help: '/pg help run',
-  check: '/pg check lock-chains orders-prod',
-  run: '/pg run terminate-session orders-prod pid=4711',
-  runs: '/pg runs',
-  pause: '/pg pause deploy until 15:00',
-  resume: '/pg resume',
-  status: '/pg status',
-};
+/** One of each command that would work here, as it is typed. */
+export function examplesOf({ jobs, runbooks, targets }: Known): Record<CommandName, string> {
+  const runbook = runbooks.includes('terminate-session') ? 'terminate-session' : (runbooks[0] ?? 'terminate-session');
+  const target = targets[0] ?? 'orders-prod';
+  return {
+    help: '/pg help run',
+    check: `/pg check ${jobs[0] ?? 'all'} ${target}`,
+    run: `/pg run ${runbook} ${target} pid=4711`,
+    runs: '/pg runs',
+    pause: '/pg pause deploy until 15:00',
+    resume: '/pg resume',
+    status: '/pg status',
+  };
+}
 
 /** The text behind `/pg`. Pure. */
 export function parseCommand(text: string, known: Known): Command | Mistake {
-  const [name = 'help', ...words] = text.trim().split(/\s+/).filter(Boolean);
-  switch (name.toLowerCase()) {
+  const [word = 'help', ...words] = text.trim().split(/\s+/).filter(Boolean);
+  const name = word.toLowerCase();
+  switch (name) {
     case 'help':
-      return { name: 'help', topic: words[0] ?? null };
+      return parseHelp(words, known);
     case 'check':
       return parseCheck(words, known);
     case 'run':
       return parseRun(words, known);
     case 'pause':
-      return { name: 'pause', reason: words.join(' ') || null };
+      return { name, reason: words.join(' ') || null };
     case 'runs':
     case 'resume':
     case 'status':
       return words.length === 0
-        ? { name: name.toLowerCase() as 'runs' }
-        : wrong(`\`${name}\` takes nothing more, found "${words.join(' ')}"`, name as CommandName);
+        ? { name }
+        : wrong(`${name} takes nothing more, found "${short(words.join(' '))}"`, examplesOf(known)[name]);
     default:
-      return wrongWord('command', name, [...commandNames], examples.help);
+      return wrongWord({ kind: 'command', found: word, known: commandNames }, examplesOf(known).help, '/pg');
   }
 }
 
-function parseCheck([job, target, ...rest]: string[], { jobs, targets }: Known): Command | Mistake {
-  if (job === undefined) return wrong('say what to check: a job, or all', 'check');
-  if (rest.length > 0) return wrong(`one job and one target, found "${rest.join(' ')}" behind them`, 'check');
-  if (job !== 'all' && !jobs.includes(job)) return wrongWord('job', job, ['all', ...jobs], examples.check);
+function parseHelp([word, ...rest]: string[], known: Known): Command | Mistake {
+  const example = examplesOf(known).help;
+  if (rest.length > 0) return wrong(`help takes one word, found "${short(rest.join(' '))}" behind it`, example);
+  const topic = topics.find((one) => one === word?.toLowerCase()) ?? null;
+  return topic === null && word !== undefined
+    ? wrongWord({ kind: 'help on', found: word, known: topics }, example, '/pg help')
+    : { name: 'help', topic };
+}
+
+function parseCheck([job, target, ...rest]: string[], known: Known): Command | Mistake {
+  const example = examplesOf(known).check;
+  const { jobs, targets } = known;
+  if (job === undefined) return wrong('say what to check: a job, or all', example);
+  if (rest.length > 0) return wrong(`one job and one target, found "${short(rest.join(' '))}" behind them`, example);
+  if (job !== 'all' && !jobs.includes(job))
+    return wrongWord({ kind: 'job', found: job, known: ['all', ...jobs] }, example, '/pg check');
   if (target !== undefined && !targets.includes(target))
-    return wrongWord('target', target, targets, `/pg check ${job} ${targets[0] ?? ''}`);
+    return wrongWord({ kind: 'target', found: target, known: targets }, example, `/pg check ${job}`);
   return { name: 'check', jobs: job === 'all' ? [...jobs] : [job], targets: target ? [target] : [...targets] };
 }
 
-function parseRun([runbook, target, ...pairs]: string[], { runbooks, targets }: Known): Command | Mistake {
-  if (runbook === undefined) return wrong('say which runbook', 'run');
-  if (!runbooks.includes(runbook)) return wrongWord('runbook', runbook, runbooks, examples.run);
-  if (target === undefined) return wrong('say on which target', 'run');
-  if (!targets.includes(target)) return wrongWord('target', target, targets, examples.run);
-  const params: Record<string, string> = {};
+function parseRun([runbook, target, ...pairs]: string[], known: Known): Command | Mistake {
+  const example = examplesOf(known).run;
+  const { runbooks, targets } = known;
+  if (runbook === undefined) return wrong(`say which runbook: ${runbooks.join(', ')}`, example);
+  if (!runbooks.includes(runbook))
+    return wrongWord({ kind: 'runbook', found: runbook, known: runbooks }, example, '/pg run');
+  if (target === undefined) return wrong(`say on which target: ${targets.join(', ')}`, example);
+  if (!targets.includes(target))
+    return wrongWord({ kind: 'target', found: target, known: targets }, example, `/pg run ${runbook}`);
+  const params = new Map<string, string>();
   for (const pair of pairs) {
     const [, name, value] = /^([a-z_]+)=(.*)$/.exec(pair) ?? [];
-    if (name === undefined || value === undefined) return wrong(`"${pair}" is not name=value`, 'run');
-    if (params[name] !== undefined) return wrong(`${name} is there twice`, 'run');
-    params[name] = value;
+    if (name === undefined || value === undefined) return wrong(`"${short(pair)}" is not name=value`, example);
+    if (params.has(name)) return wrong(`${short(name)} is there twice`, example);
+    params.set(name, value);
   }
-  return { name: 'run', runbook, target, params };
+  return { name: 'run', runbook, target, params: Object.fromEntries(params) };
 }
 
-function wrong(what: string, command: CommandName): Mistake {
-  return {
-    mistake: [`Not understood: ${what.replaceAll('`', '')}. For example: `, { code: examples[command] ?? '/pg help' }],
-  };
+function wrong(what: string, example: string): Mistake {
+  return { mistake: [`Not understood: ${what}. For example: `, { code: example }] };
 }
 
-function wrongWord(kind: string, found: string, known: readonly string[], example: string): Mistake {
-  const near = suggest(found, known);
-  const help = near ? [' Did you mean ', { code: near }, '?'] : [` There are: ${known.join(', ')}.`];
-  return { mistake: [`There is no ${kind} "${found.slice(0, 60)}".`, ...help, ' For example: ', { code: example }] };
+/** The nearest right command where one is a slip of the keyboard away; else all there are, and an example. */
+function wrongWord(
+  { kind, found, known }: { kind: string; found: string; known: readonly string[] },
+  example: string,
+  before: string,
+): Mistake {
+  const nearest = findNearest(found, known);
+  const what = `There is no ${kind} "${short(found)}".`;
+  return nearest === null
+    ? { mistake: [`${what} There are: ${known.join(', ')}. For example: `, { code: example }] }
+    : { mistake: [`${what} Did you mean `, { code: `${before} ${nearest}` }, '? For example: ', { code: example }] };
+}
+
+function short(words: string): string {
+  return words.length > 60 ? `${words.slice(0, 60)}…` : words;
 }

@@ -36,7 +36,8 @@ function knownTo(context: SlackContext): Known {
 
 /** Null for a command that changes nothing. */
 function payloadOf(command: Command): Record<string, string> | null {
-  if (command.name === 'run') return { ...command.params, runbook: command.runbook, target: command.target };
+  if (command.name === 'run')
+    return { runbook: command.runbook, target: command.target, params: JSON.stringify(command.params) };
   if (command.name === 'pause') return { reason: command.reason ?? '' };
   return command.name === 'resume' ? {} : null;
 }

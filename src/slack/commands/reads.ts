@@ -8,6 +8,9 @@ import type { SlackContext } from '../context.ts';
 
 const signs = { findings: '🔴', error: '⚪', 'cannot-judge': '⚪', ok: '🟢' } as const;
 
+/** More would push what could not be judged out of the message. */
+const maxFiring = 15;
+
 /** `/pg status`: never green for what was not judged. */
 export async function readStatus(context: SlackContext): Promise<Text> {
   const { pool } = context.remedy;
@@ -20,7 +23,10 @@ export async function readStatus(context: SlackContext): Promise<Text> {
   const paused: Text = pause
     ? ['⏸ Actions are paused by ', { user: pause.by }, pause.reason ? `: ${pause.reason}` : '', '\n']
     : [];
-  const firing = alerts.map((alert) => `\n• A-${alert.id} ${alert.severity} ${alert.target} · ${alert.finding.title}`);
+  const firing = alerts
+    .slice(0, maxFiring)
+    .map((alert) => `\n• A-${alert.id} ${alert.severity} ${alert.target} · ${alert.finding.title.slice(0, 150)}`);
+  if (alerts.length > maxFiring) firing.push(`\n• … ${alerts.length - maxFiring} more`);
   const judged = checks.flatMap(({ target, job, outcome, reason, unjudged }) => {
     if (outcome === null) return [`\n⚪ ${target} · ${job}: its first check is under way`];
     const why = outcome === 'ok' || outcome === 'findings' ? '' : `: ${reason ?? ''} ${unjudged[0]?.remedy ?? ''}`;
@@ -56,5 +62,5 @@ export async function checkAndTell(context: SlackContext, jobs: string[], target
       lines.push(...result.unjudged.map((one) => `    not judged: ${one.reason} ${one.remedy}`));
       if (result.outcome === 'error') lines.push(`    ${result.reason}`);
     }
-  return [lines.join('\n').slice(0, 2_800)];
+  return lines.map((line, index) => `${index === 0 ? '' : '\n'}${line}`);
 }

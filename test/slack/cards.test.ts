@@ -1,0 +1,198 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Finding, type Offer, type RunState, runStates } from '../../src/model.ts';
+import { type Plan, sealPlan } from '../../src/remedy/plan.ts';
+import type { CardFacts, ShownRun } from '../../src/slack/cards/read.ts';
+import { renderCard } from '../../src/slack/cards/render.ts';
+import { approveAloneView } from '../../src/slack/views.ts';
+import type { StoredAlert } from '../../src/state/alerts.ts';
+import { checkMessage, checkView } from '../support/slack/limits.ts';
+import { textOf } from '../support/slack/people.ts';
+
+const long = (length: number) => '<!channel> & `x` *y* 😀\n'.repeat(Math.ceil(length / 22)).slice(0, length);
+const people = (count: number) => Array.from({ length: count }, (_, index) => `U0PERSON${index}`);
+
+interface Sizes {
+  /** Of every text that comes from a server or a job. */
+  text: number;
+  name: number;
+  runs: RunState[];
+  people: number;
+}
+
+const modest: Sizes = { text: 100, name: 10, runs: ['proposed'], people: 2 };
+const huge: Sizes = { text: 60_000, name: 3_000, runs: Array.from({ length: 10 }, () => 'proposed'), people: 300 };
+
+function offer({ text, name }: Sizes): Offer {
+  return { name: long(name), params: { pid: '1' }, does: long(text) };
+}
+
+function finding(sizes: Sizes): Finding {
+  return {
+    job: 'lock-chains',
+    target: 'shop',
+    node: long(sizes.name),
+    database: long(sizes.name),
+    fingerprint: 'x',
+    severity: 'critical',
+    title: long(sizes.name),
+    summary: long(sizes.text),
+    evidence: long(sizes.text),
+    subject: { kind: 'backend', pid: 1, backendStart: '1' },
+    facts: { all: long(sizes.text) },
+    runbooks: Array.from({ length: 10 }, () => offer(sizes)),
+    impact: null,
+  };
+}
+
+function alert(sizes: Sizes, state: StoredAlert['state']): StoredAlert {
+  return {
+    id: 7,
+    job: 'lock-chains',
+    target: 'shop',
+    fingerprint: 'x',
+    state,
+    severity: 'critical',
+    finding: finding(sizes),
+    firstSeenAt: new Date(0),
+    lastSeenAt: new Date(0),
+    resolvedAt: state === 'resolved' ? new Date(60_000) : null,
+    staleSince: new Date(0),
+    staleReason: long(sizes.text),
+    acknowledgedBy: 'U0PERSON1',
+    acknowledgedAt: new Date(0),
+  };
+}
+
+function run(sizes: Sizes, state: RunState, id: number): ShownRun {
+  const plan: Plan = {
+    runbook: 'terminate-session',
+    class: 'signal',
+    risk: 'medium',
+    target: 'shop',
+    environment: 'production',
+    node: long(sizes.name),
+    identity: { systemIdentifier: '1', timeline: 1, address: 'a' },
+    params: { pid: '1' },
+    steps: (['precondition', 'act', 'verify'] as const).map((step) => ({ step, sql: long(sizes.text) })),
+    limits: { statementMs: 1, lockMs: 1, verifyMs: 1 },
+    policy: { risk: 'medium', people: sizes.people, of: people(sizes.people), asker: 'typed' },
+  };
+  const { text, hash } = sealPlan(plan);
+  const given = people(state === 'denied' ? 1 : Math.floor(sizes.people / 2));
+  return {
+    id,
+    alertId: 7,
+    target: 'shop',
+    runbook: 'terminate-session',
+    risk: 'medium',
+    class: 'signal',
+    subject: 's',
+    does: long(sizes.text),
+    plan: text,
+    planHash: hash,
+    state,
+    askedBy: { userId: 'U0PERSON1', teamId: 'T1' },
+    createdAt: new Date(0),
+    expiresAt: new Date(0),
+    sentAt: null,
+    finishedAt: null,
+    fence: 0,
+    outcome: long(sizes.text),
+    beforeAfter: long(sizes.text),
+    trace: null,
+    approvals: given.map((userId) => ({
+      person: { userId, teamId: 'T1' },
+      verdict: state === 'denied' ? 'no' : 'yes',
+      reason: long(sizes.text),
+      at: new Date(0),
+    })),
+  };
+}
+
+function card(sizes: Sizes, state: StoredAlert['state'] | 'by hand', isPaused = false) {
+  const runs = sizes.runs.map((one, index) => run(sizes, one, index + 1));
+  const facts: CardFacts =
+    state === 'by hand'
+      ? { alert: null, runs: runs.slice(0, 1).map((one) => ({ ...one, alertId: null })), isPaused }
+      : { alert: alert(sizes, state), runs, isPaused };
+  return renderCard({ id: 1, version: 3, facts, timezone: 'Europe/Berlin' });
+}
+
+const refusalOf = (message: ReturnType<typeof card>) => checkMessage({ ...message });
+
+describe('a card', () => {
+  it.each(['pending', 'firing', 'resolved', 'by hand'] as const)('that is %s stays within Slack’s limits', (state) => {
+    for (const runState of runStates)
+      for (const sizes of [modest, huge])
+        expect(refusalOf(card({ ...sizes, runs: sizes.runs.map(() => runState) }, state, true))).toBeNull();
+  });
+
+  it('stays within them whatever the sizes and states', () => {
+    const sizes = fc.record({
+      text: fc.integer({ min: 1, max: 6_000 }),
+      name: fc.integer({ min: 1, max: 3_000 }),
+      runs: fc.array(fc.constantFrom(...runStates), { maxLength: 10 }),
+      people: fc.integer({ min: 1, max: 400 }),
+    });
+    fc.assert(
+      fc.property(sizes, fc.constantFrom('firing' as const, 'resolved' as const, 'by hand' as const), (of, state) => {
+        expect(refusalOf(card(of, state))).toBeNull();
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('forms no mention that a server’s text asks for', () => {
+    for (const state of ['firing', 'resolved', 'by hand'] as const) {
+      const message = card({ ...modest, text: 400 }, state);
+      expect(JSON.stringify(message)).not.toMatch(/<[!#h]/);
+      expect(message.text).not.toMatch(/[<>\n]/);
+    }
+  });
+
+  it('makes no link of an address or a channel’s name that a server’s text holds', () => {
+    const blocks = JSON.stringify(card(huge, 'firing').blocks);
+    expect(blocks.match(/"mrkdwn"/g)?.length).toBe(blocks.match(/"verbatim":true/g)?.length);
+  });
+
+  it('shows the act as it is hashed, the people who are missing and the way out', () => {
+    const text = textOf(card({ ...modest, people: 4 }, 'firing'));
+    expect(text).toContain('&lt;!channel&gt; &amp; `x` *y* 😀');
+    expect(text).toContain('needs 2 more of <@U0PERSON0>, <@U0PERSON1>, <@U0PERSON2>, <@U0PERSON3>');
+    expect(text).toContain('approved by <@U0PERSON0>, <@U0PERSON1>');
+    expect(text).toContain('Deny');
+  });
+
+  it('says of many people how many there are', () => {
+    expect(textOf(card({ ...modest, people: 300 }, 'firing'))).toMatch(
+      /needs 150 more of <@U0PERSON0>, .* and 2\d\d more/,
+    );
+  });
+
+  it('says who paused nothing but that nothing runs now', () => {
+    expect(textOf(card(modest, 'firing', true))).toContain('actions are paused');
+    expect(textOf(card(modest, 'firing', false))).not.toContain('paused');
+  });
+
+  it('stays readable when a stored plan is not the one that was proposed', () => {
+    const broken = { ...run(modest, 'proposed', 1), plan: '{}' };
+    const facts = { alert: alert(modest, 'firing'), runs: [broken], isPaused: false };
+    const message = renderCard({ id: 1, version: 1, facts, timezone: 'UTC' });
+    expect(textOf(message)).toContain('was changed');
+    expect(textOf(message)).not.toContain('Approve');
+  });
+});
+
+describe('the modal of an approval alone', () => {
+  it('stays within Slack’s limits', () => {
+    const asked = {
+      value: `1:${'a'.repeat(64)}`,
+      target: 't'.repeat(40),
+      runbook: 'r'.repeat(60),
+      responseUrl: 'https://x',
+    };
+    expect(checkView(approveAloneView(asked))).toBeNull();
+    expect(checkView(approveAloneView({ ...asked, target: null, runbook: null, responseUrl: null }))).toBeNull();
+  });
+});

@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { commandNames, examplesOf, parseCommand, topics } from '../../../src/slack/commands/grammar.ts';
+import { help } from '../../../src/slack/commands/help.ts';
+import { toMrkdwn } from '../../../src/slack/text.ts';
+
+const known = {
+  jobs: ['lock-chains', 'long-transactions'],
+  runbooks: ['cancel-query', 'terminate-session'],
+  targets: ['shop', 'crm-test'],
+};
+const parse = (text: string) => parseCommand(text, known);
+const mistakeOf = (text: string) => {
+  const parsed = parse(text);
+  return 'mistake' in parsed ? toMrkdwn(parsed.mistake) : null;
+};
+
+describe('a command', () => {
+  it.each([
+    ['', { name: 'help', topic: null }],
+    ['  ', { name: 'help', topic: null }],
+    ['help run', { name: 'help', topic: 'run' }],
+    ['HELP Approve', { name: 'help', topic: 'approve' }],
+    ['check all', { name: 'check', jobs: known.jobs, targets: known.targets }],
+    ['check lock-chains', { name: 'check', jobs: ['lock-chains'], targets: known.targets }],
+    ['Check lock-chains  shop ', { name: 'check', jobs: ['lock-chains'], targets: ['shop'] }],
+    [
+      'run terminate-session shop pid=12 node=a:5432',
+      { name: 'run', runbook: 'terminate-session', target: 'shop', params: { pid: '12', node: 'a:5432' } },
+    ],
+    [
+      'run cancel-query shop pid=a=b empty=',
+      { name: 'run', runbook: 'cancel-query', target: 'shop', params: { pid: 'a=b', empty: '' } },
+    ],
+    ['runs', { name: 'runs' }],
+    ['STATUS', { name: 'status' }],
+    ['resume', { name: 'resume' }],
+    ['pause', { name: 'pause', reason: null }],
+    ['pause deploy until 15:00', { name: 'pause', reason: 'deploy until 15:00' }],
+  ])('/pg %s is understood', (text, command) => {
+    expect(parse(text)).toEqual(command);
+  });
+
+  it.each([
+    ['chekc', 'There is no command "chekc". Did you mean `/pg check`? For example: `/pg help run`'],
+    ['frobnicate', 'There is no command "frobnicate". There are: help, check, run, runs, pause, resume, status.'],
+    ['help chekc', 'There is no help on "chekc". Did you mean `/pg help check`?'],
+    ['help constructor', 'There is no help on "constructor". There are: help, check'],
+    ['help run now', 'help takes one word, found "now" behind it.'],
+    ['check', 'say what to check: a job, or all. For example: `/pg check lock-chains shop`'],
+    ['check lock-chain', 'There is no job "lock-chain". Did you mean `/pg check lock-chains`?'],
+    ['check lock-chains shpo', 'There is no target "shpo". Did you mean `/pg check lock-chains shop`?'],
+    ['check lock-chains shop now', 'found "now" behind them'],
+    [
+      'run',
+      'say which runbook: cancel-query, terminate-session. For example: `/pg run terminate-session shop pid=4711`',
+    ],
+    ['run terminate-sesion shop', 'There is no runbook "terminate-sesion". Did you mean `/pg run terminate-session`?'],
+    ['run cancel-query', 'say on which target: shop, crm-test.'],
+    ['run cancel-query prod', 'There is no target "prod". There are: shop, crm-test.'],
+    ['run cancel-query shop 4711', '"4711" is not name=value. For example: `/pg run'],
+    ['run cancel-query shop pid=1 pid=2', 'pid is there twice'],
+    ['runs all', 'runs takes nothing more, found "all". For example: `/pg runs`'],
+    ['Resume now', 'resume takes nothing more, found "now". For example: `/pg resume`'],
+    ['<!channel>', 'There is no command "&lt;!channel&gt;".'],
+  ])('/pg %s is told what is wrong, and an example', (text, mistake) => {
+    expect(mistakeOf(text)).toContain(mistake);
+    expect(mistakeOf(text)).toMatch(/For example: `\/pg [^`]+`$/);
+  });
+
+  it('is understood or told why not, whatever is typed, and never echoes much of it', () => {
+    const words = fc.oneof(
+      fc.constantFrom(...commandNames, ...known.jobs, ...known.targets),
+      fc.string({ maxLength: 200 }),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(words).map((it) => it.join(' ')),
+        (text) => {
+          const mistake = mistakeOf(text);
+          if (mistake !== null) expect(mistake.length).toBeLessThan(900);
+        },
+      ),
+    );
+  });
+
+  it('takes the names that an object has by itself as parameters like any other', () => {
+    const parsed = parse('run cancel-query shop constructor=1 __proto__=2');
+    expect('params' in parsed && Object.entries(parsed.params)).toEqual([
+      ['constructor', '1'],
+      ['__proto__', '2'],
+    ]);
+  });
+});
+
+describe('the help', () => {
+  it.each(commandNames)('shows an example of %s that is understood', (name) => {
+    const example = examplesOf(known)[name];
+    expect(parse(example.replace('/pg ', ''))).toMatchObject({ name });
+    expect(toMrkdwn(help(null, known))).toContain(example);
+  });
+
+  it.each(topics)('has a sentence about %s', (topic) => {
+    expect(toMrkdwn(help(topic, known)).length).toBeGreaterThan(20);
+  });
+});

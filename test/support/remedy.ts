@@ -1,0 +1,155 @@
+import { jobs } from '../../jobs/index.ts';
+import { recordCheck } from '../../src/alerts/record.ts';
+import { type Checked, checkTarget } from '../../src/detect/check.ts';
+import { createLog } from '../../src/log.ts';
+import type { Person } from '../../src/model.ts';
+import { type AskedByHand, planByHand } from '../../src/remedy/by-hand.ts';
+import type { RemedyContext, RemedyTarget } from '../../src/remedy/context.ts';
+import { type Decided, decideRun } from '../../src/remedy/decide.ts';
+import { executeRun } from '../../src/remedy/execute.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
+import { openPlan, type Plan, subjectOf } from '../../src/remedy/plan.ts';
+import { proposalLifeSeconds } from '../../src/remedy/policy.ts';
+import { StateDatabase, transaction } from '../../src/state/database.ts';
+import { insertRun, readRun, type StoredRun } from '../../src/state/runs.ts';
+import { protectedBecause } from '../../src/targets/protect.ts';
+import { Reader } from '../../src/targets/reader.ts';
+
+export interface RemedyOptions {
+  stateUrl: string;
+  monitorUrl: string;
+  signalUrl: string;
+  /** Of the targets, which are all the same server; the first is what `ask` and `propose` are about. */
+  targets: readonly [string, ...string[]];
+  /** Users or application names, as on a config's protect list. */
+  protect?: readonly string[];
+}
+
+/** The way from a finding, or a person's wish, to a run's end: without chat and queues, all else as in the service. */
+export interface Remedy {
+  context: RemedyContext;
+  /** Ids and names that were nudged, such as `channel C0OPS`. */
+  nudged: string[];
+  /** Checks with all thresholds at zero and records it; what is proposed about `pid` then, or about anybody. */
+  propose(job: string, pid?: number, target?: string): Promise<StoredRun[]>;
+  /** As `/pg run` does; times that were left out of `params` are read from the server. */
+  ask(runbook: string, params: Record<string, string>): Promise<StoredRun>;
+  approve(run: StoredRun): Promise<Decided>;
+  execute(run: StoredRun): Promise<StoredRun>;
+  /** Approves and executes. */
+  carryOut(run: StoredRun): Promise<StoredRun>;
+  close(): Promise<void>;
+}
+
+export const approver: Person = { userId: 'U0MIRA', teamId: 'T0ORDER' };
+
+export async function openRemedy(options: RemedyOptions): Promise<Remedy> {
+  const log = createLog('silent');
+  const state = new StateDatabase(options.stateUrl, log);
+  await state.start();
+  const nudged: string[] = [];
+  const targets = new Map(options.targets.map((name) => [name, openTarget(name, options)]));
+  const context: RemedyContext = {
+    pool: state.pool,
+    runbooks: await loadRunbooks(runbooksFolder),
+    jobs: new Map(jobs.map((job) => [job.name, job])),
+    targets,
+    recheck: async (job, target) => (await look(context, job, target)).result,
+    nudges: {
+      check: async (job, target) => void nudged.push(`check ${job} ${target}`),
+      run: async (id) => void nudged.push(`run ${id}`),
+      channel: async (channel) => void nudged.push(`channel ${channel}`),
+    },
+    log,
+    owner: 'test',
+  };
+  const approve = (run: StoredRun) => decide(context, run);
+  const execute = async (run: StoredRun) => {
+    await executeRun(context, run.id);
+    return findRun(context, run.id);
+  };
+  return {
+    context,
+    nudged,
+    propose: (job, pid, target = options.targets[0]) => propose(context, { job, pid, target }),
+    ask: (runbook, params) => ask(context, { runbook, target: options.targets[0], params }),
+    approve,
+    execute,
+    carryOut: async (run) => {
+      await approve(run);
+      return execute(run);
+    },
+    close: async () => {
+      await Promise.all([...targets.values()].flatMap(({ nodes }) => nodes.map(({ reader }) => reader.close())));
+      await state.close();
+    },
+  };
+}
+
+export function planOf(run: StoredRun): Plan {
+  return openPlan(run.plan, run.planHash);
+}
+
+function openTarget(name: string, { monitorUrl, signalUrl, protect = [] }: RemedyOptions): RemedyTarget {
+  const reader = new Reader({ name: 'main', url: monitorUrl });
+  return {
+    name,
+    environment: 'production',
+    channel: 'C0OPS',
+    nodes: [{ name: 'main', reader, actionUrls: { signal: signalUrl } }],
+    protectedBecause: protectedBecause({ ownPids: () => reader.pids(), names: protect }),
+    policyFor: (risk) => ({ risk, people: 1, of: [approver.userId], asker: 'counts' }),
+  };
+}
+
+async function look(context: RemedyContext, jobName: string, targetName: string): Promise<Checked> {
+  const [job, target] = [context.jobs.get(jobName), context.targets.get(targetName)];
+  if (!job || !target) throw new Error(`no job ${jobName} or no target ${targetName}`);
+  return checkTarget(job, target, Object.fromEntries(Object.keys(job.thresholds).map((threshold) => [threshold, 0])));
+}
+
+async function propose(
+  context: RemedyContext,
+  { job: name, pid, target }: { job: string; pid: number | undefined; target: string },
+): Promise<StoredRun[]> {
+  const job = context.jobs.get(name);
+  if (!job) throw new Error(`no job ${name}`);
+  await recordCheck({ context, job, afterSeconds: 0, checked: await look(context, name, target) });
+  const { rows } = await context.pool.query<{ id: string }>(
+    "select id from runs where target = $1 and state = 'proposed' order by id",
+    [target],
+  );
+  const runs = await Promise.all(rows.map(({ id }) => findRun(context, Number(id))));
+  return runs.filter((run) => pid === undefined || planOf(run).params['pid'] === String(pid));
+}
+
+async function ask(context: RemedyContext, asked: AskedByHand): Promise<StoredRun> {
+  const { plan, text, hash, does } = await planByHand(context, asked);
+  const id = await insertRun(context.pool, {
+    alertId: null,
+    target: plan.target,
+    runbook: plan.runbook,
+    risk: plan.risk,
+    class: plan.class,
+    subject: subjectOf(plan),
+    does,
+    plan: text,
+    planHash: hash,
+    askedBy: approver,
+    expiresInSeconds: proposalLifeSeconds(plan.class),
+    trace: null,
+  });
+  if (id === null) throw new Error(`there is an open run about ${subjectOf(plan)}`);
+  return findRun(context, id);
+}
+
+function decide(context: RemedyContext, { id, planHash }: StoredRun): Promise<Decided> {
+  const pressed = { runId: id, planHash, person: approver, verdict: 'yes', typed: null, trace: 'test' } as const;
+  return transaction(context.pool, (db) => decideRun(db, pressed));
+}
+
+async function findRun(context: RemedyContext, id: number): Promise<StoredRun> {
+  const run = await readRun(context.pool, id);
+  if (!run) throw new Error(`no run R-${id}`);
+  return run;
+}
