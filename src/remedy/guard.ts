@@ -3,6 +3,7 @@ import type { StoredRun } from '../state/runs.ts';
 import { countSignals } from '../state/runs.ts';
 import { readPause } from '../state/switches.ts';
 import { findTwins } from '../state/targets.ts';
+import { probeSql, toProbe } from '../targets/probe.ts';
 import type { RemedyContext, RemedyNode, RemedyTarget } from './context.ts';
 import { type Plan, sqlOf } from './plan.ts';
 import type { ActingSession } from './session.ts';
@@ -32,11 +33,11 @@ export const guards: readonly Guard[] = [
   notPaused,
   blastRadius,
   directConnection,
+  mayRead,
   sameServer,
   rightNode,
   onePrimary,
   noTwin,
-  mayRead,
   notProtected,
   maySignal,
   stillTrue,
@@ -74,14 +75,24 @@ async function directConnection({ session }: GuardInput): Promise<Verdict | null
     : no('the action URL goes through a connection pooler; it must reach the server directly');
 }
 
-async function sameServer({ session, plan }: GuardInput): Promise<Verdict> {
+/** Without it every session looks changed, and a standby hides its timeline: who cannot see must not say "gone". */
+async function mayRead({ session }: GuardInput): Promise<Verdict | null> {
   const { rows } = await session.query(
-    `select s.system_identifier::text as system, c.timeline_id as timeline
-     from pg_control_system() s, pg_control_checkpoint() c`,
+    `select quote_ident(current_user) as role, pg_has_role(current_user, 'pg_read_all_stats', 'usage') as sees`,
   );
-  const { system, timeline } = rows[0] ?? {};
-  if (system !== plan.identity.systemIdentifier)
-    return no(`this is another cluster (system identifier ${system}, planned ${plan.identity.systemIdentifier})`);
+  return rows[0]?.['sees'] === true
+    ? null
+    : no(`the action role cannot see other sessions: grant pg_read_all_stats to ${rows[0]?.['role']}`);
+}
+
+/** Asked in the very words the plan was made from: the timeline of the last checkpoint lags behind a promotion. */
+async function sameServer({ session, plan }: GuardInput): Promise<Verdict> {
+  const { rows } = await session.query(probeSql);
+  const { systemIdentifier, timeline } = toProbe(rows[0] ?? {});
+  if (systemIdentifier !== plan.identity.systemIdentifier)
+    return no(
+      `this is another cluster (system identifier ${systemIdentifier}, planned ${plan.identity.systemIdentifier})`,
+    );
   if (timeline !== plan.identity.timeline)
     return no(`the cluster failed over since the plan (timeline ${timeline}, planned ${plan.identity.timeline})`);
   return yes('the same server');
@@ -105,16 +116,6 @@ async function onePrimary({ target }: GuardInput): Promise<Verdict | null> {
 async function noTwin({ context, plan }: GuardInput): Promise<Verdict | null> {
   const twins = await findTwins(context.pool, plan.target, plan.identity.systemIdentifier, [...context.targets.keys()]);
   return twins.length === 0 ? null : no(`${twins.join(', ')} is the same cluster under another name`);
-}
-
-/** Without it every session looks changed: an identity check that cannot see must not say "gone". */
-async function mayRead({ session }: GuardInput): Promise<Verdict | null> {
-  const { rows } = await session.query(
-    `select current_user as role, pg_has_role(current_user, 'pg_read_all_stats', 'usage') as sees`,
-  );
-  return rows[0]?.['sees'] === true
-    ? null
-    : no(`the action role cannot see other sessions: grant pg_read_all_stats to ${rows[0]?.['role']}`);
 }
 
 async function notProtected(input: GuardInput): Promise<Verdict | null> {
@@ -207,10 +208,11 @@ async function readBackend({ session, plan }: GuardInput): Promise<Backend | nul
 
 /** Says what became of the session, in the words a person needs. */
 async function whyChanged(session: ActingSession, plan: Plan): Promise<string> {
-  const { pid, backend_start: backendStart, xact_start: xactStart } = plan.params;
+  const { pid, backend_start: backendStart, xact_start: xactStart, query_start: queryStart } = plan.params;
   const { rows } = await session.query(
     `select (extract(epoch from backend_start) * 1000000)::bigint::text as "backendStart", state,
        (extract(epoch from xact_start) * 1000000)::bigint::text as "xactStart",
+       (extract(epoch from query_start) * 1000000)::bigint::text as "queryStart",
        to_char(xact_start at time zone 'utc', 'HH24:MI:SS') as since
      from pg_stat_activity where pid = $1`,
     [Number(pid)],
@@ -218,9 +220,13 @@ async function whyChanged(session: ActingSession, plan: Plan): Promise<string> {
   const now = rows[0];
   if (!now) return `pid ${pid} is gone`;
   if (now['backendStart'] !== backendStart) return `pid ${pid} is another connection now`;
+  if (now['xactStart'] === null && now['state'] === 'idle in transaction (aborted)')
+    return `that transaction of pid ${pid} has failed since`;
   if (now['xactStart'] === null) return `pid ${pid} has ended that transaction`;
   if (xactStart !== undefined && now['xactStart'] !== xactStart)
     return `pid ${pid} is no longer the same transaction (it started a new one at ${now['since']} UTC)`;
+  if (queryStart !== undefined && now['queryStart'] !== queryStart && now['state'] === 'active')
+    return `pid ${pid} runs another statement now`;
   return `pid ${pid} is no longer in the state that was approved (now: ${now['state']})`;
 }
 

@@ -101,7 +101,7 @@ describe.each(majors)('terminate-session on PostgreSQL %i', (major) => {
   it('refuses a pid that now belongs to another session', async () => {
     const [patient, successor] = [await sicken(), await sicken()];
     const remedy = await ward.open();
-    const { query_start: _, ...params } = await paramsOf(ward.database, patient.pid);
+    const params = await paramsOf(ward.database, 'terminate-session', patient.pid);
     const run = await remedy.ask('terminate-session', { ...params, pid: String(successor.pid) });
     await remedy.approve(run);
     await expectRefused(remedy, run, /is another connection now/);

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterEach, beforeAll, expect } from 'vitest';
 import { codeOf } from '../../src/errors.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
 import { sqlOf } from '../../src/remedy/plan.ts';
 import type { StoredRun } from '../../src/state/runs.ts';
 import { failOnLeaks } from '../support/leaks.ts';
@@ -44,7 +45,7 @@ export function useWard(major: number): Ward {
   });
   failOnLeaks(() => ward.database);
   afterEach(async () => {
-    await Promise.all(open.splice(0).map((one) => one.close()));
+    for (const one of open.splice(0)) await one.close();
   });
   ward.open = async (options = {}) => {
     const { database, state } = ward;
@@ -55,7 +56,7 @@ export function useWard(major: number): Ward {
   };
   ward.session = async (user = 'app', application = 'test') => {
     const client = await ward.database.client(user, application);
-    open.push({ close: () => client.end() });
+    open.push({ close: () => endSession(ward.database, client) });
     return client;
   };
   ward.activity = (pid) => readActivity(ward.database, pid);
@@ -74,16 +75,21 @@ export function pidOf(client: object): number {
   return (client as { processID: number }).processID;
 }
 
-/** What identifies a session, its transaction and its statement just now. */
-export async function paramsOf(database: Pick<Database, 'run'>, pid: number): Promise<Record<string, string>> {
+/** What identifies a session, its transaction and its statement just now, as far as the runbook asks for it. */
+export async function paramsOf(
+  database: Pick<Database, 'run'>,
+  runbook: string,
+  pid: number,
+): Promise<Record<string, string>> {
   const { rows } = await database.run(
     `select pid::text, (extract(epoch from backend_start) * 1000000)::bigint::text as backend_start,
-       (extract(epoch from xact_start) * 1000000)::bigint::text as xact_start,
-       (extract(epoch from query_start) * 1000000)::bigint::text as query_start
+       coalesce((extract(epoch from xact_start) * 1000000)::bigint, 1)::text as xact_start,
+       coalesce((extract(epoch from query_start) * 1000000)::bigint, 1)::text as query_start
      from pg_stat_activity where pid = $1`,
     [pid],
   );
-  return rows[0];
+  const wanted = (await loadRunbooks(runbooksFolder)).get(runbook)?.params ?? {};
+  return Object.fromEntries(Object.keys(wanted).map((name) => [name, rows[0][name]]));
 }
 
 /** Executes an approved run, and shows that it was refused for that reason before anything was sent. */
@@ -101,6 +107,12 @@ export async function expectNobodyHit(database: Pick<Database, 'run'>, run: Stor
 
 export async function waitForState(ward: Ward, pid: number, state: string): Promise<void> {
   await until(`pid ${pid} to be ${state}`, async () => (await ward.activity(pid))?.state === state);
+}
+
+/** A statement under way would go on without its client. */
+async function endSession(database: Database, client: pg.Client): Promise<void> {
+  await database.run('select pg_terminate_backend($1)', [pidOf(client)]);
+  await client.end();
 }
 
 async function readActivity(database: Database, pid: number) {

@@ -79,6 +79,7 @@ function run(sizes: Sizes, state: RunState, id: number): ShownRun {
     policy: { risk: 'medium', people: sizes.people, of: people(sizes.people), asker: 'typed' },
   };
   const { text, hash } = sealPlan(plan);
+  const reason = long(sizes.text);
   const given = people(state === 'denied' ? 1 : Math.floor(sizes.people / 2));
   return {
     id,
@@ -104,7 +105,7 @@ function run(sizes: Sizes, state: RunState, id: number): ShownRun {
     approvals: given.map((userId) => ({
       person: { userId, teamId: 'T1' },
       verdict: state === 'denied' ? 'no' : 'yes',
-      reason: long(sizes.text),
+      reason,
       at: new Date(0),
     })),
   };

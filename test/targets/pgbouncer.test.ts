@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../src/demo/server.ts';
 import { Reader } from '../../src/targets/reader.ts';
 import { createDatabase, type Database, majors } from '../support/servers.ts';
@@ -12,6 +12,7 @@ import { until } from '../support/wait.ts';
 const program = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/opt/homebrew/bin/pgbouncer'].find(existsSync);
 const folder = mkdtempSync(join(tmpdir(), 'pgorderly-pgbouncer-'));
 const databases = new Map<number, Database>();
+const readers: Reader[] = [];
 let port = 0;
 let pooler: ChildProcess | null = null;
 
@@ -24,9 +25,10 @@ beforeAll(async () => {
     cwd: '/',
     stdio: 'ignore',
   });
-  const [major] = majors;
-  await until('PgBouncer', () => withReaders(1, `pg${major}`, ([reader]) => reader?.probe()));
+  await until('PgBouncer', () => reader(`pg${majors[0]}`).probe());
 });
+
+afterEach(() => Promise.all(readers.splice(0).map((one) => one.close())));
 
 afterAll(async () => {
   if (pooler && pooler.exitCode === null) {
@@ -54,63 +56,52 @@ unix_socket_dir =\nauth_type = trust\nauth_file = ${users}\npool_mode = transact
   return file;
 }
 
-async function withReaders<T>(count: number, name: string, work: (readers: Reader[]) => Promise<T>): Promise<T> {
-  const url = `postgres://monitor@127.0.0.1:${port}/${name}`;
-  const readers = Array.from({ length: count }, () => new Reader({ name: 'db1', url }));
-  try {
-    return await work(readers);
-  } finally {
-    await Promise.all(readers.map((reader) => reader.close()));
-  }
+function reader(name: string): Reader {
+  const opened = new Reader({ name: 'db1', url: `postgres://monitor@127.0.0.1:${port}/${name}` });
+  readers.push(opened);
+  return opened;
 }
 
 describe.each(majors)('through PgBouncer in transaction mode, PostgreSQL %i', (major) => {
   beforeEach(({ skip }) => skip(!program, 'pgbouncer is not installed'));
+  const run = async (sql: string, params?: unknown[]) => (await databases.get(major)?.run(sql, params))?.rows;
 
-  it('answers a probe, and tells the server process behind the pooler', () =>
-    withReaders(1, `pg${major}`, async ([reader]) => {
-      const probe = await reader?.probe();
-      expect(probe).toMatchObject({ role: 'monitor', seesAll: true, database: databases.get(major)?.name });
-      const { rows } = (await databases
-        .get(major)
-        ?.run('select usename from pg_stat_activity where pid = any($1)', [reader?.pids()])) ?? { rows: [] };
-      expect(rows).toEqual([{ usename: 'monitor' }]);
-    }));
+  it('answers a probe, and tells the server process behind the pooler', async () => {
+    const asking = reader(`pg${major}`);
+    expect(await asking.probe()).toMatchObject({ role: 'monitor', seesAll: true });
+    const rows = await run('select usename from pg_stat_activity where pid = any($1)', [asking.pids()]);
+    expect(rows).toEqual([{ usename: 'monitor' }]);
+  });
 
-  it('keeps the bounds of each question apart, though readers share server processes', () =>
-    withReaders(4, `pg${major}`, async (readers) => {
-      const sql = `select current_setting('statement_timeout') as timeout, pg_backend_pid() as pid, $1::int as n,
-                          pg_sleep(0.01)`;
-      const asked = Array.from({ length: 24 }, async (_, at) => {
-        const bounds = { statementTimeoutMs: 1000 + at };
-        const [row] = (await readers[at % 4]?.ask(sql, [at], bounds)) ?? [];
-        expect(row).toMatchObject({ timeout: `${at === 0 ? '1s' : `${1000 + at}ms`}`, n: at });
-        return row?.['pid'];
-      });
-      expect(new Set(await Promise.all(asked)).size).toBeLessThanOrEqual(2);
-    }));
+  it('keeps the bounds of each question apart, though readers share server processes', async () => {
+    const four = [1, 2, 3, 4].map(() => reader(`pg${major}`));
+    const sql = `select current_setting('statement_timeout') as timeout, pg_backend_pid() as pid, $1::int as n,
+                        pg_sleep(0.01)`;
+    const asked = Array.from({ length: 24 }, async (_, at) => {
+      const rows = await four[at % 4]?.ask(sql, [at], { statementTimeoutMs: 1001 + at });
+      expect(rows).toEqual([expect.objectContaining({ timeout: `${1001 + at}ms`, n: at })]);
+      return rows?.[0]?.['pid'];
+    });
+    expect(new Set(await Promise.all(asked)).size).toBeLessThanOrEqual(2);
+  });
 
-  it('leaves nothing behind for the next client: no setting, no transaction', () =>
-    withReaders(1, `pg${major}`, async ([reader]) => {
-      await expect(reader?.ask('select pg_sleep(5)', [], { statementTimeoutMs: 100 })).rejects.toMatchObject({
-        code: 'query-timeout',
-      });
-      const { rows } = (await databases.get(major)?.run(
-        `select count(*)::int as open from pg_stat_activity where usename = 'monitor' and xact_start is not null
-            and datname = current_database()`,
-      )) ?? { rows: [] };
-      expect(rows).toEqual([{ open: 0 }]);
-      expect((await reader?.probe())?.role).toBe('monitor');
-    }));
+  it('leaves no transaction open after a timeout, and goes on', async () => {
+    const asking = reader(`pg${major}`);
+    const slow = asking.ask('select pg_sleep(5)', [], { statementTimeoutMs: 100 });
+    await expect(slow).rejects.toMatchObject({ code: 'query-timeout' });
+    const open = await run(
+      "select pid from pg_stat_activity where usename = 'monitor' and datname = current_database() and xact_start is not null",
+    );
+    expect(open).toEqual([]);
+    expect((await asking.probe()).role).toBe('monitor');
+  });
 });
 
 it('a database that PgBouncer does not know is told as the pooler says it', async ({ skip }) => {
   skip(!program, 'pgbouncer is not installed');
-  await withReaders(1, 'nowhere', async ([reader]) => {
-    await expect(reader?.probe()).rejects.toMatchObject({
-      code: 'target-unreachable',
-      message: expect.stringContaining('nowhere'),
-      hint: expect.stringContaining('pooler'),
-    });
+  await expect(reader('nowhere').probe()).rejects.toMatchObject({
+    code: 'target-unreachable',
+    message: expect.stringContaining('nowhere'),
+    hint: expect.stringContaining('pooler'),
   });
 });

@@ -157,8 +157,15 @@ describe('a reader', () => {
     await reader.close();
   });
 
-  it('that was never asked closes as well', async () => {
+  it('that was never asked, or whose server has gone silent, closes as well', async () => {
     await open(database.url('monitor')).close();
+    const { proxy, url } = await through();
+    const silent = open(url);
+    await silent.probe();
+    proxy.mode('stall');
+    const startedAt = performance.now();
+    await silent.close();
+    expect(performance.now() - startedAt).toBeLessThan(1500);
   });
 
   it('writes nothing by itself and leaks no listener, however often it is asked', async () => {

@@ -141,7 +141,7 @@ describe.each(majors)('a reader of PostgreSQL %i', (major) => {
 describe.each(majors)('a standby of PostgreSQL %i', (major) => {
   afterEach(closeReaders);
 
-  it('is read as such: same cluster, same timeline, in recovery', async () => {
+  it('is read as such, and from its promotion on as a primary of the next timeline', async () => {
     const primary = await createDatabase(major);
     const replica = await standby(major);
     try {
@@ -153,7 +153,15 @@ describe.each(majors)('a standby of PostgreSQL %i', (major) => {
         timeline: here.timeline,
         seesAll: true,
       });
+      await open(replica.url()).ask('select pg_promote(false)');
+      const promoted = open(replica.url('postgres', 'monitor'));
+      const first = await until('the promotion', async () => {
+        const probe = await promoted.probe();
+        return probe.inRecovery ? null : probe;
+      });
+      expect(first.timeline).toBe(here.timeline + 1);
     } finally {
+      await closeReaders();
       await replica.remove();
     }
   });

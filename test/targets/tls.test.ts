@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { chown } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,14 +8,14 @@ import type { Server } from '../../src/demo/server.ts';
 import { Reader } from '../../src/targets/reader.ts';
 import { newest, ownServer } from '../support/servers.ts';
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
+const openssl = ['/usr/bin/openssl', '/usr/local/bin/openssl', '/opt/homebrew/bin/openssl'].find(existsSync);
 const folder = mkdtempSync(join(tmpdir(), 'pgorderly-tls-'));
 const root = join(folder, 'root.crt');
 let server: Server | null = null;
 
 beforeAll(async () => {
-  if (!hasOpenssl) return;
-  makeCertificates();
+  if (!openssl) return;
+  makeCertificates(openssl);
   const settings = { ssl: 'off', ssl_cert_file: 'server.crt', ssl_key_file: 'server.key' };
   server = await ownServer(newest, settings);
   const { uid, gid } = statSync(server.data);
@@ -32,10 +32,10 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-beforeEach(({ skip }) => skip(!hasOpenssl, 'openssl is not installed'));
+beforeEach(({ skip }) => skip(!openssl, 'openssl is not installed'));
 
 /** A root, and a server's certificate for "localhost" that it signed. */
-function makeCertificates(): void {
+function makeCertificates(program: string): void {
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   writeFileSync(join(folder, 'names'), 'subjectAltName=DNS:localhost\n');
   for (const command of [
@@ -45,7 +45,7 @@ function makeCertificates(): void {
       ' ',
     ),
   ]) {
-    const { status, stderr } = spawnSync('openssl', command, { cwd: folder, encoding: 'utf8' });
+    const { status, stderr } = spawnSync(program, command, { cwd: folder, encoding: 'utf8' });
     if (status !== 0) throw new Error(`openssl failed: ${stderr}`);
   }
 }
