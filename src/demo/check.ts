@@ -42,7 +42,7 @@ export async function playStory(stage: Stage, tell: (line: string) => void): Pro
     await step('the steps are in the thread', () => findLine(stage, 'verified after'));
     await step('the card is resolved, with before and after', () => findCard(stage, '🟢', 'waiting sessions'));
     await press(stage, now, { ...ddl, user: people.tom });
-    await step('a late click is answered, with why', () => findAnswer(stage, 'already'));
+    await step('a late click is answered, with why', () => findAnswer(stage, 'it was withdrawn'));
     const reporting = statement.run(stage.shop, ending.signal);
     const second = await step('the long statement is on a card', () => findCard(stage, 'cancel-query'));
     await press(stage, second, { ...(await findButtonOf(second, 'deny')), user: people.tom });
