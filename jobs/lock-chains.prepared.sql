@@ -1,4 +1,4 @@
--- Which prepared transaction does each waiting session wait for? (pg_blocking_pids only says 0.)
+-- Which prepared transaction does each waiting session wait for, where pg_blocking_pids only says 0?
 with
   locks as materialized (
     select *

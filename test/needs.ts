@@ -43,6 +43,20 @@ const needs: readonly Need[] = [
     isHere: () => onPath('redis-server'),
     isForAll: false,
   },
+  {
+    support: /^test\/(support\/pgbouncer|targets\/pgbouncer\.test)\.ts$/,
+    tests: 'PgBouncer',
+    missing: 'pgbouncer is not installed',
+    isHere: () => onPath('pgbouncer'),
+    isForAll: false,
+  },
+  {
+    support: /^test\/remedy\/psql\.test\.ts$/,
+    tests: 'psql',
+    missing: 'psql is not installed',
+    isHere: () => onPath('psql'),
+    isForAll: false,
+  },
 ];
 
 export interface TestFile {
@@ -69,7 +83,9 @@ function needsOf(root: string, file: string): Need[] {
 }
 
 function onPath(command: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)));
+  return [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'].some((folder) =>
+    existsSync(join(folder, command)),
+  );
 }
 
 function hasPackage(name: string): boolean {

@@ -8,15 +8,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findTestFiles, unmetNeed } from './needs.ts';
+import type { Tally } from './tally.ts';
 
-/** What vitest says in JSON. */
-interface Report {
-  numPassedTests: number;
-  numFailedTests: number;
-  testResults: { name: string; status: string; assertionResults: { status: string }[] }[];
-}
-
-interface Tally {
+interface Outcome {
   passed: number;
   failed: number;
   /** How many, by what and why. */
@@ -55,60 +49,56 @@ function runStep(name: string, [tool = '', ...options]: string[]): boolean {
   return status === 0;
 }
 
-/** vitest itself says what fails, as it fails; the figures come from its report. */
-function runTests(): Tally {
+/** vitest itself says what fails, as it fails; the figures come from our own reporter. */
+function runTests(): Outcome {
   const startedAt = Date.now();
+  const files = findTestFiles(root);
+  const impossible = files.filter((each) => unmetNeed(each)?.isForAll).map(({ file }) => file);
+  const chosen = isPure ? files.filter(({ needs }) => needs.length === 0).map(({ file }) => file) : filters;
+  const outcome = runVitest([...impossible.map((file) => `--exclude=${file}`), ...chosen]);
+  if (!isPure) for (const file of impossible) countSkip(outcome, file, null);
+  tick('tests', outcome.failed === 0, startedAt);
+  return outcome;
+}
+
+function runVitest(options: string[]): Outcome {
   const folder = mkdtempSync(join(tmpdir(), 'pgorderly-test-'));
+  const file = join(folder, 'tally.json');
+  const reporters = [`--reporter=${filters.length > 0 ? 'default' : 'minimal'}`, '--reporter=./test/tally.ts'];
   try {
-    const files = findTestFiles(root);
-    const impossible = files.filter((each) => unmetNeed(each)?.isForAll);
-    const chosen = isPure ? files.filter(({ needs }) => needs.length === 0).map(({ file }) => file) : filters;
-    const report = join(folder, 'report.json');
-    const reporters = [`--reporter=${filters.length > 0 ? 'default' : 'minimal'}`, '--reporter=json'];
-    const excluded = impossible.map(({ file }) => `--exclude=${file}`);
-    const options = ['run', ...reporters, `--outputFile.json=${report}`, ...excluded, ...chosen];
-    const { status } = spawnSync(bin('vitest'), options, { cwd: root, stdio: 'inherit' });
-    const tally = count(readReport(report));
-    if (status !== 0 && tally.failed === 0) tally.failed = 1;
-    if (!isPure) for (const { file } of impossible) skip(tally, file, 1);
-    tick('tests', tally.failed === 0, startedAt);
-    return tally;
+    const { status } = spawnSync(bin('vitest'), ['run', ...reporters, ...options], {
+      cwd: root,
+      stdio: 'inherit',
+      env: { ...process.env, TALLY_FILE: file },
+    });
+    const { passed, failed, skipped } = readTally(file);
+    const outcome = { passed, failed: status !== 0 && failed === 0 ? 1 : failed, skipped: new Map<string, number>() };
+    for (const each of skipped) countSkip(outcome, relative(root, each.file), each.why);
+    return outcome;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function readReport(file: string): Report {
+function readTally(file: string): Tally {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    return { numPassedTests: 0, numFailedTests: 1, testResults: [] }; // vitest broke before it could report, and said why
+    return { passed: 0, failed: 1, skipped: [] }; // vitest broke before it could report, and said why
   }
 }
 
-/** A file that could not be loaded counts as one failed test. */
-function count({ numPassedTests, numFailedTests, testResults }: Report): Tally {
-  const broken = testResults.filter(
-    ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((each) => each.status === 'failed'),
-  );
-  const tally: Tally = { passed: numPassedTests, failed: numFailedTests + broken.length, skipped: new Map() };
-  for (const { name, assertionResults } of testResults) {
-    const number = assertionResults.filter(({ status }) => status !== 'passed' && status !== 'failed').length;
-    if (number > 0) skip(tally, relative(root, name), number);
-  }
-  return tally;
-}
-
-function skip({ skipped }: Tally, file: string, number: number): void {
+/** Without a reason of the test's own, it is what its file needs and this machine has not. */
+function countSkip({ skipped }: Outcome, file: string, why: string | null): void {
   const unmet = unmetNeed(findTestFiles(root).find((each) => each.file === file));
-  const unit = unmet?.isForAll ? 'files of ' : '';
-  const why = unmet ? `${unit}${unmet.tests} tests (${unmet.missing})` : `tests in ${file} (for a reason of their own)`;
-  skipped.set(why, (skipped.get(why) ?? 0) + number);
+  const what = unmet ? `${unmet.isForAll ? 'files of ' : ''}${unmet.tests} tests` : `tests in ${file}`;
+  const line = `${what} (${why ?? unmet?.missing ?? 'for a reason of their own'})`;
+  skipped.set(line, (skipped.get(line) ?? 0) + 1);
 }
 
 /** CI skips nothing: what it could not run it has not shown. */
-function end({ passed, failed, skipped }: Tally): number {
-  for (const [why, number] of skipped) console.log(`skipped: ${number} ${why}`);
+function end({ passed, failed, skipped }: Outcome): number {
+  for (const [line, number] of skipped) console.log(`skipped: ${number} ${line}`);
   const missed = isCi ? [...skipped.values()].reduce((sum, number) => sum + number, 0) : 0;
   if (missed > 0) console.log('In CI a skipped test is a failed one.');
   console.log(`${passed} passed, ${failed + missed} failed`);

@@ -74,7 +74,7 @@ export class Server {
   /** Starts it, at first or again; returns when it answers. */
   async run(): Promise<void> {
     const command = [this.binaries.postgres, '-D', this.data];
-    const child = spawn('/bin/sh', ['-c', tether, 'pgorderly-server', ...command], {
+    const child = spawn('/bin/sh', ['-c', tether, this.folder, ...command], {
       ...this.binaries.account,
       cwd: '/',
       env: { PATH: process.env['PATH'], ...(this.marker && { PGORDERLY_DEMO: this.marker }) },
@@ -151,11 +151,14 @@ const throwAway = {
 };
 
 /**
- * The shell holds the other end of a pipe of ours (descriptor 3): when we die, even by kill -9, `cat` ends and the
- * server is shut down.
+ * The shell holds the other end of a pipe of ours (descriptor 3): when we die, even by kill -9, `cat` ends, the server
+ * is shut down and its folder ($0) removed, with the one above if nothing else is in it.
  */
-const tether =
-  '"$@" & child=$!; (cat <&3 >/dev/null; kill -QUIT $child 2>/dev/null) & wait $child; kill $! 2>/dev/null';
+const tether = `
+  "$@" & child=$!
+  (cat <&3 >/dev/null; trap "" TERM; kill -QUIT $child 2>/dev/null
+   while kill -0 $child 2>/dev/null; do sleep 0.05; done; rm -rf "$0"; rmdir "$(dirname "$0")" 2>/dev/null) &
+  wait $child; kill $! 2>/dev/null`;
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {

@@ -2,6 +2,7 @@ import { createPostgresBackend, createRedisBackend, runMigrations, withBackend }
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { errorFields, type Logger } from '../log.ts';
+import { resolveUrl } from '../targets/url.ts';
 
 /** What we use of a BullMQ queue and worker, the same on both backends. */
 export interface EntryQueue {
@@ -70,7 +71,7 @@ async function openPostgres(url: string, log: Logger): Promise<Backend> {
   const schema = 'pgorderly_queue';
   await migrateSchema(url, schema);
   const connection = {
-    connectionString: url,
+    ...resolveUrl(url),
     schema,
     max: 3,
     application_name: 'pgorderly/queue',
@@ -88,7 +89,7 @@ async function openPostgres(url: string, log: Logger): Promise<Backend> {
 }
 
 async function migrateSchema(url: string, schema: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client(resolveUrl(url));
   await client.connect();
   try {
     await runMigrations(client, schema);

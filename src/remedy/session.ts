@@ -1,6 +1,7 @@
-import pg from 'pg';
-import { codeOf, PgorderlyError } from '../errors.ts';
-import { describeUrl, resolveUrl } from '../targets/url.ts';
+import type pg from 'pg';
+import { connect } from '../targets/connect.ts';
+import { connectFailure } from '../targets/failure.ts';
+import { describeUrl } from '../targets/url.ts';
 import type { Plan } from './plan.ts';
 
 /** What a statement of a run gave back; notices and warnings are read, never dropped. */
@@ -25,19 +26,15 @@ export class ActingSession {
     });
   }
 
-  /** Opens a session with the plan's bounds; throws target-unreachable or target-auth. */
+  /** Opens a session with the plan's bounds; throws as a Reader does when it connects. */
   static async open(url: string, application: string, limits: Plan['limits']): Promise<ActingSession> {
-    const config = resolveUrl(url);
-    const client = new pg.Client({
-      ...config,
-      application_name: application,
-      connectionTimeoutMillis: 5_000,
-      keepAlive: true,
-      query_timeout: limits.statementMs + limits.verifyMs + 5_000,
+    const query_timeout = limits.statementMs + limits.verifyMs + 5_000;
+    const where = `the action login ${describeUrl(url)}`;
+    const client = await connect(url, { application_name: application, query_timeout }).catch((error) => {
+      throw connectFailure(error, where);
     });
     const session = new ActingSession(client);
     try {
-      await client.connect();
       await session.query(`set statement_timeout = ${Number(limits.statementMs)}`);
       await session.query(`set lock_timeout = ${Number(limits.lockMs)}`);
       await session.query('set idle_in_transaction_session_timeout = 5000');
@@ -45,11 +42,7 @@ export class ActingSession {
       return session;
     } catch (error) {
       await session.close();
-      const code = codeOf(error)?.startsWith('28') ? 'target-auth' : 'target-unreachable';
-      throw new PgorderlyError(code, `${describeUrl(url)} refused the action's session: ${(error as Error).message}`, {
-        hint: "Check the target's actions URL of this class.",
-        cause: error,
-      });
+      throw connectFailure(error, where);
     }
   }
 

@@ -5,6 +5,7 @@ import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { codeOf, PgorderlyError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { resolveUrl } from '../targets/url.ts';
 
 export type StatePool = pg.Pool;
 /** A pool or a client inside a transaction: all that the tables' functions need. */
@@ -77,7 +78,7 @@ export async function transaction<T>(pool: pg.Pool, work: (db: Queryable) => Pro
 
 function openPool(url: string, options: pg.PoolConfig): pg.Pool {
   return new pg.Pool({
-    connectionString: url,
+    ...resolveUrl(url),
     options: `-c search_path=${schema},public`,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,

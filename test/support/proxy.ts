@@ -38,7 +38,7 @@ export async function startProxy(target: NetConnectOpts, options: ProxyOptions =
     from.on('close', () => last.then(() => to.end()));
   };
   const server = createServer((client) => {
-    if (mode === 'refuse') return client.end();
+    if (mode === 'refuse') return client.destroy();
     if (mode === 'reset') return client.resetAndDestroy();
     const upstream = connect(target);
     const pair: [Socket, Socket] = [client, upstream];

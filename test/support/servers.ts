@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmdirSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -136,14 +136,12 @@ async function shared(key: string, start: () => Promise<Server>): Promise<Server
   return starting;
 }
 
+/** Each server removes its own folder when this process ends, and the last one this (see its tether). */
 function workFolder(): string {
   if (folder === null) {
+    for (const left of readdirSync(root).filter((name) => name.startsWith('pgorderly-test-'))) removeIfEmpty(left);
     folder = mkdtempSync(join(root, 'pgorderly-test-'));
-    chmodSync(folder, 0o755);
-    mkdirSync(folder, { recursive: true });
-    const remove = folder;
-    // The servers end with this process (their tether); what they wrote goes here.
-    process.once('exit', () => rmSync(remove, { recursive: true, force: true }));
+    chmodSync(folder, 0o777);
   }
   return folder;
 }
@@ -155,5 +153,14 @@ async function asSuperuser(on: Server, sql: string): Promise<void> {
     await client.query(sql);
   } finally {
     await client.end();
+  }
+}
+
+/** What an earlier worker left when its servers had removed theirs. */
+function removeIfEmpty(name: string): void {
+  try {
+    rmdirSync(join(root, name));
+  } catch {
+    // Another worker's, in use.
   }
 }

@@ -1,0 +1,120 @@
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { jobs } from '../../jobs/index.ts';
+import type { Server } from '../../src/demo/server.ts';
+import type { CheckResult } from '../../src/model.ts';
+import { makeRowLockStorm, type Storm } from '../support/illness.ts';
+import { failOnLeaks } from '../support/leaks.ts';
+import { createDatabase, type Database, majors, ownServer } from '../support/servers.ts';
+import { type Watch, watch } from './watch.ts';
+
+const roles = ['postgres', 'monitor', 'plain'];
+const longTest = 120_000;
+
+describe.each(majors)('on PostgreSQL %i', (major) => {
+  describe('while something is locked in access exclusive mode', () => {
+    let database: Database;
+    let storm: Storm;
+    let holder: pg.Client;
+    let watching: Watch;
+
+    beforeAll(async () => {
+      database = await createDatabase(major);
+      await database.run('create table parts (id integer primary key)');
+    });
+    failOnLeaks(() => database);
+    beforeEach(async () => {
+      storm = await makeRowLockStorm(database);
+      holder = await database.client();
+    });
+    afterEach(async () => {
+      await holder.end();
+      await watching.close();
+      await storm.end();
+    });
+
+    describe.each(roles)('as %s', (role) => {
+      it('a user table: each job finds what it found before', async () => {
+        const { before, meanwhile } = await checkBehind('parts', role);
+        expect(meanwhile.map(({ outcome }) => outcome)).toEqual(before.map(({ outcome }) => outcome));
+      });
+
+      it('pg_class: only what asks about relations may fail, and says so', { timeout: longTest }, async () => {
+        const { before, meanwhile, after } = await checkBehind('pg_catalog.pg_class', role);
+        const isOfNode = (_: CheckResult, index: number) => jobs[index]?.scope !== 'database';
+        expect(meanwhile.filter(isOfNode).map(({ outcome }) => outcome)).toEqual(
+          before.filter(isOfNode).map(({ outcome }) => outcome),
+        );
+        expectNoFalseOk(before, meanwhile);
+        expect(after.map(({ outcome }) => outcome)).toEqual(before.map(({ outcome }) => outcome));
+      });
+
+      it('pg_authid: each job ends, and none says ok', { timeout: longTest }, async () => {
+        const { before, meanwhile, after } = await checkBehind('pg_catalog.pg_authid', role);
+        expectNoFalseOk(before, meanwhile);
+        expect(after.map(({ outcome }) => outcome)).toEqual(before.map(({ outcome }) => outcome));
+      });
+    });
+
+    /** All jobs over one warm connection: before the table is locked, meanwhile, and after. */
+    async function checkBehind(table: string, role: string) {
+      watching = watch(database.url(role));
+      const before = await checkAll(watching);
+      await holder.query('begin');
+      await holder.query(`lock table ${table} in access exclusive mode`);
+      const meanwhile = await checkAll(watching);
+      await holder.query('rollback');
+      return { before, meanwhile, after: await checkAll(watching) };
+    }
+  });
+
+  describe('at the connection limit', () => {
+    let server: Server;
+    beforeAll(async () => {
+      server = await ownServer(major, { max_connections: '12', max_wal_senders: '1' });
+    });
+    afterAll(() => server?.remove());
+
+    it('a warm connection goes on, a new one is an error, and the next one after it is none', async () => {
+      const url = server.url('postgres', 'monitor');
+      const [warm, fresh] = [watch(url), watch(url)];
+      const before = await checkAll(warm);
+      const clients = await fillUp(server);
+      expect((await checkAll(warm)).map(({ outcome }) => outcome)).toEqual(before.map(({ outcome }) => outcome));
+      for (const { outcome, reason, covered } of await checkAll(fresh)) {
+        expect({ outcome, covered }).toEqual({ outcome: 'error', covered: [] });
+        expect(reason).toMatch(/^main: main \(monitor@.*\) refused: /);
+      }
+      await Promise.all(clients.map((client) => client.end()));
+      expect((await checkAll(fresh)).map(({ outcome }) => outcome)).toEqual(before.map(({ outcome }) => outcome));
+      await Promise.all([warm.close(), fresh.close()]);
+    });
+  });
+});
+
+async function checkAll(watching: Watch): Promise<CheckResult[]> {
+  const results: CheckResult[] = [];
+  for (const job of jobs) results.push(await watching.check(job));
+  return results;
+}
+
+/** What found something before, or could not judge, has seen nothing get well. */
+function expectNoFalseOk(before: CheckResult[], meanwhile: CheckResult[]): void {
+  for (const [index, { job, outcome }] of before.entries())
+    if (outcome !== 'ok') expect(meanwhile[index]?.outcome, job).not.toBe('ok');
+}
+
+/** Takes every slot that isn't kept for superusers. */
+async function fillUp(server: Server): Promise<pg.Client[]> {
+  const clients: pg.Client[] = [];
+  for (;;) {
+    const client = new pg.Client({ connectionString: server.url('postgres', 'app'), application_name: 'test' });
+    try {
+      await client.connect();
+      clients.push(client);
+    } catch (error) {
+      expect(error).toMatchObject({ code: '53300' });
+      return clients;
+    }
+  }
+}
