@@ -29,6 +29,7 @@ import { findDueRuns } from './state/leases.ts';
 import { countRunsByState } from './state/runs.ts';
 import { protectedBecause } from './targets/protect.ts';
 import { Reader } from './targets/reader.ts';
+import { resolveUrl } from './targets/url.ts';
 
 export interface ServiceOptions {
   config: Config;
@@ -54,7 +55,7 @@ export async function startService({ config, jobs, runbooks, log }: ServiceOptio
     await state.close();
     throw error;
   });
-  const queues = new Queues(await openBackend(config.queue.redis, config.state.url, log), log);
+  const queues = new Queues(await openBackend(config.queue.redis, resolveUrl(config.state.url), log), log);
   const metrics = createMetrics({
     runsByState: () => countRunsByState(state.pool),
     cardsLagging: () => readCardsLagging(state.pool),

@@ -1,8 +1,13 @@
-import { createPostgresBackend, createRedisBackend, runMigrations, withBackend } from 'bullmq';
+import {
+  createPostgresBackend,
+  createRedisBackend,
+  type PostgresConnectionOptions,
+  runMigrations,
+  withBackend,
+} from 'bullmq';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { errorFields, type Logger } from '../log.ts';
-import { resolveUrl } from '../targets/url.ts';
 
 /** What we use of a BullMQ queue and worker, the same on both backends. */
 export interface EntryQueue {
@@ -24,8 +29,8 @@ export interface Backend {
 }
 
 /** Redis where a URL is given (several machines share the work), else the state database. */
-export async function openBackend(redisUrl: string | null, stateUrl: string, log: Logger): Promise<Backend> {
-  return redisUrl === null ? openPostgres(stateUrl, log) : openRedis(redisUrl, log);
+export async function openBackend(redisUrl: string | null, state: pg.ClientConfig, log: Logger): Promise<Backend> {
+  return redisUrl === null ? openPostgres(state, log) : openRedis(redisUrl, log);
 }
 
 /** An hour: a replica whose clock is late finds the entry of its tick still there, and adds none. */
@@ -66,19 +71,20 @@ function openRedis(url: string, log: Logger): Backend {
   };
 }
 
-async function openPostgres(url: string, log: Logger): Promise<Backend> {
+async function openPostgres(state: pg.ClientConfig, log: Logger): Promise<Backend> {
   const { Queue, Worker } = withBackend(createPostgresBackend);
   const schema = 'pgorderly_queue';
-  await migrateSchema(url, schema);
+  await migrateSchema(state, schema);
+  // BullMQ's type forbids an explicit undefined, which pg's own configuration may hold.
   const connection = {
-    ...resolveUrl(url),
+    ...state,
     schema,
     max: 3,
     application_name: 'pgorderly/queue',
     connectionTimeoutMillis: 5_000,
     query_timeout: 15_000,
     keepAlive: true,
-  };
+  } as PostgresConnectionOptions;
   return {
     needsCleaning: true,
     queue: (name) => listened(new Queue(name, { connection, defaultJobOptions: { attempts: 1 } }), log),
@@ -88,8 +94,8 @@ async function openPostgres(url: string, log: Logger): Promise<Backend> {
   };
 }
 
-async function migrateSchema(url: string, schema: string): Promise<void> {
-  const client = new pg.Client(resolveUrl(url));
+async function migrateSchema(state: pg.ClientConfig, schema: string): Promise<void> {
+  const client = new pg.Client(state);
   await client.connect();
   try {
     await runMigrations(client, schema);
