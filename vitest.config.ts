@@ -6,7 +6,7 @@ export default defineConfig({
     // Real servers are shared by the files of a worker; two workers are what two cores carry.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     allowOnly: false,
   },

@@ -25,7 +25,7 @@ import { findLaggingChannels } from './state/channels.ts';
 import { claimCheck } from './state/checks.ts';
 import { StateDatabase } from './state/database.ts';
 import { readInboxAge } from './state/inbox.ts';
-import { findDueRuns } from './state/leases.ts';
+import { findDueRuns, handOverAll } from './state/leases.ts';
 import { countRunsByState } from './state/runs.ts';
 import { protectedBecause } from './targets/protect.ts';
 import { Reader } from './targets/reader.ts';
@@ -36,6 +36,13 @@ export interface ServiceOptions {
   jobs: readonly AnyJob[];
   runbooks: ReadonlyMap<string, Runbook>;
   log: Logger;
+  timing?: Timing;
+}
+
+/** How long a lost worker goes unnoticed, at the most: a lease and a sweep. */
+export interface Timing {
+  leaseSeconds: number;
+  sweepSeconds: number;
 }
 
 export interface Service {
@@ -45,11 +52,14 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-const sweepMs = 30_000;
+const usualTiming: Timing = { leaseSeconds: 15, sweepSeconds: 30 };
 const patienceMs = 20_000;
+/** What can't be closed by then is left to the end of the process. */
+const closeMs = 3_000;
 
 /** Wires the service and starts it. Throws state-unreachable or state-newer; an unreachable Slack or target does not stop it. */
-export async function startService({ config, jobs, runbooks, log }: ServiceOptions): Promise<Service> {
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, jobs, runbooks, log, timing = usualTiming } = options;
   const state = new StateDatabase(config.state.url, log);
   await state.start().catch(async (error) => {
     await state.close();
@@ -90,6 +100,7 @@ export async function startService({ config, jobs, runbooks, log }: ServiceOptio
     nudges: queues,
     log,
     owner: randomUUID(),
+    leaseSeconds: timing.leaseSeconds,
   };
   const checkNow = async (job: string, target: string): Promise<Checked> => {
     const { thresholds, afterSeconds } = settingsOf(job);
@@ -112,15 +123,19 @@ export async function startService({ config, jobs, runbooks, log }: ServiceOptio
     pool: state.pool,
     client: chat.app.client,
     log,
-    owner: remedy.owner,
+    leaseSeconds: timing.leaseSeconds,
     timezoneOf: (channel: string) => timezoneOf(config.targets.find((one) => one.channel === channel)?.name ?? ''),
     onError: (code: string) => metrics.countSlackError(code),
+    again: (channel: string, afterSeconds: number) => queues.channelAgain(channel, afterSeconds),
+    isStopping: () => isStopping,
   };
+  let isStopping = false;
   queues.work(
     {
       check: async (job, target, tickAt) => {
         if (!byName.has(job) || !targets.has(target)) return;
-        if (await claimCheck(state.pool, job, target, tickAt)) await checkNow(job, target);
+        if (await claimCheck(state.pool, { job, target, tickAt, leaseSeconds: timing.leaseSeconds }))
+          await checkNow(job, target);
       },
       run: async (id) => {
         await executeRun(remedy, id);
@@ -128,26 +143,29 @@ export async function startService({ config, jobs, runbooks, log }: ServiceOptio
       },
       channel: (channel) => drainChannel(drain, channel),
     },
-    { checks: 4, runs: 4, channels: 4 },
+    { concurrency: 4, lockMs: timing.leaseSeconds * 1000 },
   );
   chat.start(slack);
 
-  const sweep = async () => {
-    await expireProposals(remedy);
-    for (const id of await findDueRuns(state.pool)) await queues.run(id);
-    for (const channel of await findLaggingChannels(state.pool)) await queues.channel(channel);
-    await sweepInbox(slack);
-    await queues.clean();
-  };
-  const sweeping = repeat(sweep, sweepMs, log);
-  const heads = repeat(async () => log.info(await readAuditHead(state.pool), 'audit head'), 3_600_000, log);
+  const sweep = [
+    () => expireProposals(remedy),
+    async () => {
+      for (const id of await findDueRuns(state.pool)) await queues.run(id);
+    },
+    async () => {
+      for (const channel of await findLaggingChannels(state.pool)) await queues.channelAgain(channel, 0);
+    },
+    () => sweepInbox(slack),
+    () => queues.clean(),
+  ];
+  const sweeping = repeat(sweep, timing.sweepSeconds * 1000, log);
+  const heads = repeat([async () => log.info(await readAuditHead(state.pool), 'audit head')], 3_600_000, log);
   const ticks = startTicks(
     enabled.map((job) => ({ job: job.name, schedule: settingsOf(job.name).schedule, targets: [...targets.keys()] })),
     (job, target, at) =>
       queues.tick(job, target, at).catch((error) => log.warn({ job, target, ...errorFields(error) }, 'tick lost')),
   );
 
-  let isStopping = false;
   const http = await startHttp({
     ...config.http,
     log,
@@ -158,6 +176,7 @@ export async function startService({ config, jobs, runbooks, log }: ServiceOptio
         () => ({ ok: true }),
         (error) => ({ ok: false, detail: errorFields(error).code }),
       ),
+      queue: queues.state(),
       slack: chat.state(),
     }),
   });
@@ -168,18 +187,35 @@ export async function startService({ config, jobs, runbooks, log }: ServiceOptio
     stop: async () => {
       isStopping = true;
       log.info({}, 'stopping: no new claims, 20 s for what is under way');
-      await ticks.stop();
-      sweeping.stop();
-      heads.stop();
-      await Promise.race([queues.stopWorking(), sleep(patienceMs, undefined, { ref: false })]);
-      await chat.stop();
-      await queues.close();
-      await Promise.all([...targets.values()].flatMap((target) => target.nodes.map((node) => node.reader.close())));
-      await http.close();
-      await state.close();
+      const working = [ticks.stop(), chat.stop(), sweeping.stop(), heads.stop(), queues.stopWorking()];
+      if (!(await within(patienceMs, working, log)))
+        await giveBack(remedy).catch((error) => log.warn(errorFields(error), 'not handed over'));
+      const readers = [...targets.values()].flatMap((target) => target.nodes.map((node) => node.reader));
+      await within(closeMs, [queues.close(), ...readers.map((reader) => reader.close())], log);
+      await within(closeMs, [state.close(), http.close()], log);
       log.info({}, 'stopped');
     },
   };
+}
+
+/** What is not finished is for another replica, now: it need not wait for the lease to end. */
+async function giveBack({ pool, owner, nudges, log }: RemedyContext): Promise<void> {
+  for (const id of await handOverAll(pool, owner)) {
+    log.warn({ run: id }, 'run handed over');
+    await nudges.run(id);
+  }
+}
+
+/** Waits for all of them, however they end; false where some are still at it after that time. */
+async function within(ms: number, endings: Promise<unknown>[], log: Logger): Promise<boolean> {
+  const patience = new AbortController();
+  const late = sleep(ms, false, { signal: patience.signal });
+  const ended = Promise.allSettled(endings).then((results) => {
+    for (const result of results)
+      if (result.status === 'rejected') log.warn(errorFields(result.reason), 'did not end well');
+    return true;
+  });
+  return Promise.race([ended, late]).finally(() => patience.abort());
 }
 
 function openTarget(config: Config, target: TargetConfig, log: Logger): RemedyTarget {
@@ -204,19 +240,25 @@ function openTarget(config: Config, target: TargetConfig, log: Logger): RemedyTa
   };
 }
 
-/** Runs `work` now and then again and again, one at a time; what fails is logged and tried at the next turn. */
-function repeat(work: () => Promise<unknown>, everyMs: number, log: Logger): { stop(): void } {
-  let isStopped = false;
-  let timer: NodeJS.Timeout;
-  const turn = async () => {
-    await work().catch((error) => log.error(errorFields(error), 'sweep failed; the next one tries again'));
-    if (!isStopped) timer = setTimeout(turn, everyMs);
+/** Runs the parts now and then again and again, one at a time; a part that fails is logged and keeps no other from its turn. */
+function repeat(parts: readonly (() => Promise<unknown>)[], everyMs: number, log: Logger): { stop(): Promise<void> } {
+  const stopped = new AbortController();
+  const { signal } = stopped;
+  const turns = async () => {
+    while (!signal.aborted) {
+      for (const part of parts)
+        if (!signal.aborted)
+          await part().catch((error) => log.error(errorFields(error), 'sweep failed; the next one tries again'));
+      await sleep(everyMs, undefined, { signal }).catch(() => {
+        // Stopped, as the loop sees by itself.
+      });
+    }
   };
-  void turn();
+  const ended = turns();
   return {
     stop: () => {
-      isStopped = true;
-      clearTimeout(timer);
+      stopped.abort();
+      return ended;
     },
   };
 }

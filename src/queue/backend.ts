@@ -20,11 +20,19 @@ export interface EntryWorker {
 }
 export type Process = (data: Record<string, string>) => Promise<void>;
 
+export interface WorkOptions {
+  concurrency: number;
+  /** How long an entry of a lost worker stays taken, and keeps others of its deduplication id out. */
+  lockMs: number;
+}
+
 export interface Backend {
   queue(name: string): EntryQueue;
-  worker(name: string, process: Process, concurrency: number): EntryWorker;
+  worker(name: string, process: Process, options: WorkOptions): EntryWorker;
   /** Redis forgets finished entries by age; on PostgreSQL that deadlocks, so the sweep cleans them. */
   needsCleaning: boolean;
+  /** Whether entries can be added now. */
+  state(): { ok: boolean; detail?: string };
   close(): Promise<void>;
 }
 
@@ -59,11 +67,12 @@ function openRedis(url: string, log: Logger): Backend {
         }),
         log,
       ),
-    worker: (name, process, concurrency) =>
+    worker: (name, process, options) =>
       listened(
-        new Worker(name, (entry) => process(entry.data), { connection: consumer, concurrency, maxStalledCount: 0 }),
+        new Worker(name, (entry) => process(entry.data), { connection: consumer, ...workerOptions(options) }),
         log,
       ),
+    state: () => (producer.status === 'ready' ? { ok: true } : { ok: false, detail: `redis ${producer.status}` }),
     close: async () => {
       producer.disconnect();
       consumer.disconnect();
@@ -88,10 +97,17 @@ async function openPostgres(state: pg.ClientConfig, log: Logger): Promise<Backen
   return {
     needsCleaning: true,
     queue: (name) => listened(new Queue(name, { connection, defaultJobOptions: { attempts: 1 } }), log),
-    worker: (name, process, concurrency) =>
-      listened(new Worker(name, (entry) => process(entry.data), { connection, concurrency, maxStalledCount: 0 }), log),
+    worker: (name, process, options) =>
+      listened(new Worker(name, (entry) => process(entry.data), { connection, ...workerOptions(options) }), log),
+    // It is the state database, which is asked by itself.
+    state: () => ({ ok: true }),
     close: async () => {},
   };
+}
+
+/** A stalled entry is failed, not retried: what it was about is stored, and the sweep nudges it again. */
+function workerOptions({ concurrency, lockMs }: WorkOptions) {
+  return { concurrency, lockDuration: lockMs, stalledInterval: lockMs, maxStalledCount: 0 };
 }
 
 async function migrateSchema(state: pg.ClientConfig, schema: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { errorFields, type Logger } from '../log.ts';
 import type { Nudges } from '../remedy/context.ts';
-import type { Backend, EntryQueue, EntryWorker } from './backend.ts';
+import type { Backend, EntryQueue, EntryWorker, WorkOptions } from './backend.ts';
 
 /** What is done when an entry arrives. Each reads what is due by itself: an entry lost, doubled or late is harmless. */
 export interface Workers {
@@ -33,7 +33,7 @@ export class Queues implements Nudges {
   }
 
   /** Starts taking entries. */
-  work(workers: Workers, concurrency: { checks: number; runs: number; channels: number }): void {
+  work(workers: Workers, options: WorkOptions): void {
     const { backend } = this;
     this.workers = [
       backend.worker(
@@ -41,17 +41,17 @@ export class Queues implements Nudges {
         this.logged('check', (data) =>
           workers.check(data['job'] ?? '', data['target'] ?? '', new Date(data['tickAt'] ?? '')),
         ),
-        concurrency.checks,
+        options,
       ),
       backend.worker(
         names.runs,
         this.logged('run', (data) => workers.run(Number(data['id']))),
-        concurrency.runs,
+        options,
       ),
       backend.worker(
         names.channels,
         this.logged('channel', (data) => workers.channel(data['channel'] ?? '')),
-        concurrency.channels,
+        options,
       ),
     ];
   }
@@ -66,15 +66,26 @@ export class Queues implements Nudges {
   }
 
   async check(job: string, target: string): Promise<void> {
-    await this.nudge('checks', 'check', { job, target, tickAt: new Date().toISOString() }, undefined);
+    await this.nudge('checks', 'check', { job, target, tickAt: new Date().toISOString() });
   }
 
   async run(id: number): Promise<void> {
-    await this.nudge('runs', 'run', { id: String(id) }, `run.${id}`);
+    await this.nudge('runs', 'run', { id: String(id) });
   }
 
+  /** Many changes are one drain, and what changes while it runs is one more. */
   async channel(channel: string): Promise<void> {
-    await this.nudge('channels', 'channel', { channel }, channel);
+    const deduplication = { id: channel, keepLastIfActive: true };
+    await this.nudge('channels', 'channel', { channel }, { deduplication });
+  }
+
+  /** One more entry, whatever is under way: that may belong to a worker that was lost. */
+  async channelAgain(channel: string, afterSeconds: number): Promise<void> {
+    await this.nudge('channels', 'channel', { channel }, { delay: afterSeconds * 1_000 });
+  }
+
+  state(): { ok: boolean; detail?: string } {
+    return this.backend.state();
   }
 
   /** Forgets finished entries older than an hour, where the backend doesn't by itself. */
@@ -89,11 +100,10 @@ export class Queues implements Nudges {
   /** Takes no new entries and waits for those under way. */
   async stopWorking(): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.close()));
-    this.workers = [];
   }
 
+  /** Workers that are still busy are left to the end of the process: BullMQ can't end them once they are closing. */
   async close(): Promise<void> {
-    await Promise.all(this.workers.map((worker) => worker.close(true)));
     await Promise.all(Object.values(this.queues).map((queue) => queue.close()));
     await this.backend.close();
   }
@@ -103,9 +113,8 @@ export class Queues implements Nudges {
     queue: keyof typeof names,
     name: string,
     data: Record<string, string>,
-    deduplicationId: string | undefined,
+    options: Record<string, unknown> = {},
   ): Promise<void> {
-    const options = deduplicationId ? { deduplication: { id: deduplicationId, keepLastIfActive: true } } : {};
     try {
       await this.queues[queue].add(name, data, options);
     } catch (error) {

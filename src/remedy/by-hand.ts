@@ -56,9 +56,8 @@ function findNode(target: RemedyTarget, name: string | undefined): RemedyNode {
   const found = target.nodes.find((node) => node.name === name);
   if (found) return found;
   const names = target.nodes.map((node) => `node=${node.name}`).join(' or ');
-  throw new PgorderlyError('usage', `${target.name} has ${target.nodes.length} nodes and the node was not said`, {
-    hint: `Add ${names}.`,
-  });
+  const what = name === undefined ? `${target.nodes.length} nodes and the node was not said` : `no node "${name}"`;
+  throw new PgorderlyError('usage', `${target.name} has ${what}`, { hint: `Write ${names}.` });
 }
 
 const identitySql = `

@@ -40,4 +40,6 @@ export interface RemedyContext {
   log: Logger;
   /** This process, as leases name it. */
   owner: string;
+  /** How long a worker may be silent before another one takes its run over. */
+  leaseSeconds: number;
 }

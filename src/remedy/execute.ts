@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorFields } from '../log.ts';
 import { appendAudit } from '../state/audit.ts';
 import { transaction } from '../state/database.ts';
-import { claimRun, handOver, leaseSeconds, markSent, renewLease } from '../state/leases.ts';
+import { claimRun, handOver, markSent, renewLease } from '../state/leases.ts';
 import type { StoredRun } from '../state/runs.ts';
 import { compareMeasures, readFinding } from './before-after.ts';
 import type { RemedyContext, RemedyNode, RemedyTarget } from './context.ts';
@@ -26,7 +26,7 @@ interface Started {
  * the act is sent ends the run as failed or refused; after it the run is left to be recovered, since nobody knows.
  */
 export async function executeRun(context: RemedyContext, id: number): Promise<void> {
-  const run = await claimRun(context.pool, id, context.owner);
+  const run = await claimRun(context.pool, id, context);
   if (!run) return;
   const lease = keepLease(context, run);
   let session: ActingSession | null = null;
@@ -66,10 +66,10 @@ export function findPlace(
 /** Renews the lease of a run until it is stopped. */
 export function keepLease(context: RemedyContext, run: StoredRun): { stop(): void } {
   const renew = () =>
-    renewLease(context.pool, run).catch((error) =>
+    renewLease(context.pool, run, context.leaseSeconds).catch((error) =>
       context.log.warn({ run: run.id, ...errorFields(error) }, 'lease not renewed'),
     );
-  const timer = setInterval(renew, (leaseSeconds * 1000) / 3);
+  const timer = setInterval(renew, (context.leaseSeconds * 1000) / 3);
   return { stop: () => clearInterval(timer) };
 }
 

@@ -1,35 +1,16 @@
 import type { Unjudged } from '../model.ts';
-import type { StoredRun } from '../state/runs.ts';
 import { countSignals } from '../state/runs.ts';
 import { readPause } from '../state/switches.ts';
 import { findTwins } from '../state/targets.ts';
 import { probeSql, toProbe } from '../targets/probe.ts';
-import type { RemedyContext, RemedyNode, RemedyTarget } from './context.ts';
-import { type Plan, sqlOf } from './plan.ts';
-import type { ActingSession } from './session.ts';
-
-/** What a guard saw: its words are what chat shows. */
-export interface Verdict {
-  ok: boolean;
-  says: string;
-}
-
-export interface GuardInput {
-  context: RemedyContext;
-  run: StoredRun;
-  plan: Plan;
-  target: RemedyTarget;
-  node: RemedyNode;
-  session: ActingSession;
-}
-
-type Guard = (input: GuardInput) => Promise<Verdict | null>;
+import { maySignal, notProtected, stillTrue } from './guard-backend.ts';
+import { type Guard, type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** DEFAULTS: at most this many signals on a target within ten minutes. */
 const maxSignals = 5;
 
-/** In this order, each with its reason; the first that refuses ends the run. Null = does not apply. */
-export const guards: readonly Guard[] = [
+/** In this order, each with its reason; the first that refuses ends the run. */
+const guards: readonly Guard[] = [
   notPaused,
   blastRadius,
   directConnection,
@@ -118,37 +99,6 @@ async function noTwin({ context, plan }: GuardInput): Promise<Verdict | null> {
   return twins.length === 0 ? null : no(`${twins.join(', ')} is the same cluster under another name`);
 }
 
-async function notProtected(input: GuardInput): Promise<Verdict | null> {
-  const row = await readBackend(input);
-  if (!row) return null;
-  const why = input.target.protectedBecause({
-    pid: Number(input.plan.params['pid']),
-    user: row.user,
-    application: row.application,
-    backendType: row.backendType,
-  });
-  if (why) return no(`pid ${input.plan.params['pid']} ${why}`);
-  return row.waitEvent === 'SyncRep'
-    ? no('it waits for a synchronous standby: a signal would commit it locally, not undo it')
-    : null;
-}
-
-async function maySignal(input: GuardInput): Promise<Verdict | null> {
-  const row = await readBackend(input);
-  if (!row) return null;
-  if (row.isSuperuser && !row.amSuperuser) return no(`the session belongs to a superuser; only a superuser may end it`);
-  return row.maySignal
-    ? yes('the action role may signal it')
-    : no(`the action role may not signal it: grant pg_signal_backend to ${row.role}`);
-}
-
-async function stillTrue({ session, plan }: GuardInput): Promise<Verdict | null> {
-  const sql = sqlOf(plan, 'precondition');
-  if (sql === null) return null;
-  const { rows } = await session.query(sql);
-  return rows.length > 0 ? yes('still the same backend and transaction') : no(await whyChanged(session, plan));
-}
-
 /** A run born of a finding needs the job to find it again, and to offer the same fix for it. */
 async function stillFound({ context, run, plan }: GuardInput): Promise<Verdict | null> {
   if (run.alertId === null) return null;
@@ -177,63 +127,4 @@ function whyNotFound(unjudged: readonly Unjudged[], reason: string | null): stri
 function sameParams(a: Record<string, string>, b: Record<string, string>): boolean {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
-}
-
-interface Backend {
-  user: string | null;
-  application: string | null;
-  backendType: string | null;
-  waitEvent: string | null;
-  isSuperuser: boolean;
-  amSuperuser: boolean;
-  maySignal: boolean;
-  role: string;
-}
-
-/** The session the plan is about, if the plan is about one and it still lives. */
-async function readBackend({ session, plan }: GuardInput): Promise<Backend | null> {
-  if (plan.class !== 'signal') return null;
-  const { rows } = await session.query(
-    `select a.usename as "user", a.application_name as application, a.backend_type as "backendType",
-       a.wait_event as "waitEvent", coalesce(r.rolsuper, false) as "isSuperuser", me.rolsuper as "amSuperuser",
-       quote_ident(current_user) as role,
-       pg_has_role(current_user, 'pg_signal_backend', 'usage')
-         or coalesce(pg_has_role(current_user, a.usesysid, 'usage'), false) as "maySignal"
-     from pg_stat_activity a left join pg_roles r on r.oid = a.usesysid, pg_roles me
-     where a.pid = $1 and me.rolname = current_user`,
-    [Number(plan.params['pid'])],
-  );
-  return (rows[0] as unknown as Backend | undefined) ?? null;
-}
-
-/** Says what became of the session, in the words a person needs. */
-async function whyChanged(session: ActingSession, plan: Plan): Promise<string> {
-  const { pid, backend_start: backendStart, xact_start: xactStart, query_start: queryStart } = plan.params;
-  const { rows } = await session.query(
-    `select (extract(epoch from backend_start) * 1000000)::bigint::text as "backendStart", state,
-       (extract(epoch from xact_start) * 1000000)::bigint::text as "xactStart",
-       (extract(epoch from query_start) * 1000000)::bigint::text as "queryStart",
-       to_char(xact_start at time zone 'utc', 'HH24:MI:SS') as since
-     from pg_stat_activity where pid = $1`,
-    [Number(pid)],
-  );
-  const now = rows[0];
-  if (!now) return `pid ${pid} is gone`;
-  if (now['backendStart'] !== backendStart) return `pid ${pid} is another connection now`;
-  if (now['xactStart'] === null && now['state'] === 'idle in transaction (aborted)')
-    return `that transaction of pid ${pid} has failed since`;
-  if (now['xactStart'] === null) return `pid ${pid} has ended that transaction`;
-  if (xactStart !== undefined && now['xactStart'] !== xactStart)
-    return `pid ${pid} is no longer the same transaction (it started a new one at ${now['since']} UTC)`;
-  if (queryStart !== undefined && now['queryStart'] !== queryStart && now['state'] === 'active')
-    return `pid ${pid} runs another statement now`;
-  return `pid ${pid} is no longer in the state that was approved (now: ${now['state']})`;
-}
-
-function yes(says: string): Verdict {
-  return { ok: true, says };
-}
-
-function no(says: string): Verdict {
-  return { ok: false, says };
 }

@@ -6,7 +6,7 @@ import { compareMeasures, readFinding } from './before-after.ts';
 import type { RemedyContext } from './context.ts';
 import { findPlace, keepLease, verify } from './execute.ts';
 import { openPlan, type Plan } from './plan.ts';
-import { endRun } from './run-log.ts';
+import { endRun, redraw } from './run-log.ts';
 import { ActingSession, applicationName } from './session.ts';
 
 /** How long recovery waits for the lost worker's session to end, and how long it keeps trying to reach the server. */
@@ -19,11 +19,12 @@ const giveUpAfterMs = 10 * 60_000;
  * whether the act had its effect. Nothing is sent again.
  */
 export async function recoverRun(context: RemedyContext, id: number): Promise<void> {
-  const run = await claimRecovery(context.pool, id, context.owner);
+  const run = await claimRecovery(context.pool, id, context);
   if (!run) return;
   const lease = keepLease(context, run);
   let session: ActingSession | null = null;
   try {
+    await redraw(context, run);
     const plan = openPlan(run.plan, run.planHash);
     const place = findPlace(context, plan);
     if (typeof place === 'string') return await giveUp(context, run, place);

@@ -18,7 +18,7 @@ export async function tell(context: RemedyContext, run: StoredRun, line: Text): 
 
 /** Ends a run in the state, the audit and the thread at once; does nothing where another worker owns it by now. */
 export async function endRun(context: RemedyContext, run: StoredRun, end: RunEnd, lines: Text[]): Promise<void> {
-  const card = await transaction(context.pool, async (db) => {
+  const ended = await transaction(context.pool, async (db) => {
     if (!(await finishRun(db, run, end))) return null;
     const found = await wantRunCard(db, run);
     if (found) for (const line of lines) await addThreadLine(db, found, line);
@@ -30,8 +30,16 @@ export async function endRun(context: RemedyContext, run: StoredRun, end: RunEnd
       run: run.id,
       detail: { runbook: run.runbook, plan: run.planHash, outcome: end.outcome, beforeAfter: end.beforeAfter },
     });
-    return found;
+    return { card: found };
   });
-  context.log.info({ run: run.id, state: end.state, outcome: end.outcome, trace: run.trace }, 'run ended');
+  const { state, outcome } = end;
+  const event = ended ? 'run ended' : 'run belongs to another worker by now; nothing was done';
+  context.log.info({ run: run.id, state, outcome, trace: run.trace }, event);
+  if (ended?.card) await context.nudges.channel(ended.card.channel);
+}
+
+/** The run's card is drawn again. */
+export async function redraw(context: RemedyContext, run: StoredRun): Promise<void> {
+  const card = await wantRunCard(context.pool, run);
   if (card) await context.nudges.channel(card.channel);
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { connect } from '../targets/connect.ts';
+import { connect, hangUp } from '../targets/connect.ts';
 import { connectFailure } from '../targets/failure.ts';
 import { describeUrl } from '../targets/url.ts';
 import type { Plan } from './plan.ts';
@@ -59,7 +59,7 @@ export class ActingSession {
   }
 
   async close(): Promise<void> {
-    await this.client.end().catch(() => {
+    await hangUp(this.client).catch(() => {
       // The connection is gone already, which is all that closing wants.
     });
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebClient } from '@slack/web-api';
 import { errorFields, type Logger } from '../log.ts';
@@ -7,7 +8,7 @@ import {
   markCardSending,
   markCardShown,
   markLineSending,
-  markLineSent,
+  markLinesSent,
   readLaggingCards,
   readUnsentLines,
   type ThreadLine,
@@ -18,135 +19,164 @@ import { readCardFacts } from './cards/read.ts';
 import { cardMark, renderCard } from './cards/render.ts';
 import { slackFailure } from './failures.ts';
 import { findPosted } from './lost-posts.ts';
-import { toMrkdwn } from './text.ts';
+import { mrkdwn, toMrkdwn } from './text.ts';
 
 export interface DrainContext {
   pool: StatePool;
   client: WebClient;
   log: Logger;
-  owner: string;
+  /** How long a drainer may be silent: longer than a call takes. */
+  leaseSeconds: number;
   timezoneOf(channel: string): string;
   onError(code: string): void;
+  /** Drains the channel once more, so many seconds later. */
+  again(channel: string, afterSeconds: number): Promise<void>;
+  /** True once the service stops: what is left is drained by another, or after the start. */
+  isStopping(): boolean;
+}
+
+/** One drain of one channel. */
+interface Drain extends DrainContext {
+  channel: string;
+  owner: string;
 }
 
 /** DEFAULTS and Slack: about one call a second in a channel. */
 const paceMs = 1_000;
-const leaseMs = 30_000;
+/** Slack shows no more in one section. */
+const maxLines = 3_000;
+
+/** The message is no more, or cannot be edited any more: the card is posted anew. */
+const isGone = new Set(['message_not_found', 'thread_not_found', 'cant_update_message', 'edit_window_closed']);
+/** Slack won't have this one message; the others of the channel don't wait for it. */
+const isUnfit = new Set(['invalid_blocks', 'invalid_arguments', 'msg_too_long', 'msg_blocks_too_long', 'no_text']);
 
 /**
  * Makes Slack show what is true now: draws each lagging card of a channel afresh, posts or edits it, then sends its
  * thread lines in order. Coalescing, retry, 429, a restart and a deleted message are all this one loop.
  */
 export async function drainChannel(context: DrainContext, channel: string): Promise<void> {
-  if (!(await claimChannel(context.pool, channel, context.owner, leaseMs))) return;
+  const drain = { ...context, channel, owner: randomUUID() };
+  if (!(await mayCall(drain))) return;
   try {
-    for (;;) {
-      const cards = await readLaggingCards(context.pool, channel);
-      if (cards.length === 0) return;
-      for (const card of cards) await showCard(context, card);
-      if (!(await claimChannel(context.pool, channel, context.owner, leaseMs))) return;
-    }
+    await showCards(drain);
   } catch (error) {
-    await onFailure(context, channel, error);
+    await onFailure(drain, error);
   } finally {
-    await releaseChannel(context.pool, channel, context.owner);
+    await releaseChannel(drain.pool, channel, drain.owner);
   }
 }
 
-async function showCard(context: DrainContext, card: LaggingCard): Promise<void> {
+async function showCards(drain: Drain): Promise<void> {
+  const unfit = new Set<number>();
+  for (;;) {
+    const lagging = await readLaggingCards(drain.pool, drain.channel);
+    const cards = lagging.filter((card) => !unfit.has(card.id));
+    if (cards.length === 0) return;
+    for (const card of cards) {
+      if (!(await mayCall(drain))) return;
+      await showCard(drain, card).catch(async (error) => {
+        const { code } = slackFailure(error);
+        if (isUnfit.has(code)) unfit.add(card.id);
+        else if (!isGone.has(code)) throw error;
+        else await forgetCardMessage(drain.pool, card.id);
+        drain.onError(code);
+        drain.log.warn({ card: card.id, code }, 'slack refused a card');
+        await sleep(paceMs);
+      });
+    }
+  }
+}
+
+/** Asked last before a call that shows something: a drainer that was frozen finds its channel taken. */
+async function mayCall(drain: Drain): Promise<boolean> {
+  return !drain.isStopping() && (await claimChannel(drain.pool, drain.channel, drain));
+}
+
+async function showCard(drain: Drain, card: LaggingCard): Promise<void> {
   let ts = card.ts;
-  if (card.shownVersion < card.wantedVersion) ts = await drawCard(context, card);
-  if (ts === null) return;
-  const lines = await readUnsentLines(context.pool, card.id);
-  if (lines.length > 0) await sendLines(context, { channel: card.channel, ts }, lines);
+  if (card.shownVersion < card.wantedVersion) ts = await drawCard(drain, card);
+  if (ts !== null) await sendLines(drain, card.id, ts);
 }
 
-async function drawCard(context: DrainContext, card: LaggingCard): Promise<string | null> {
-  const facts = await readCardFacts(context.pool, card);
-  const timezone = context.timezoneOf(card.channel);
+async function drawCard(drain: Drain, card: LaggingCard): Promise<string | null> {
+  const facts = await readCardFacts(drain.pool, card);
+  const timezone = drain.timezoneOf(card.channel);
   const message = renderCard({ id: card.id, version: card.wantedVersion, facts, timezone });
-  const posted = card.ts ?? (card.sendingSince ? await findLostCard(context, card, card.sendingSince) : null);
-  const ts = posted === null ? await postCard(context, card, message) : await editCard(context, card, posted, message);
-  if (ts !== null) await markCardShown(context.pool, card.id, card.wantedVersion, ts);
+  const posted = card.ts ?? (card.sendingSince ? await findLostCard(drain, card, card.sendingSince) : null);
+  await markCardSending(drain.pool, card.id);
+  if (!(await mayCall(drain))) return null;
+  const { channel } = card;
+  const { ts } = posted
+    ? await drain.client.chat.update({ channel, ts: posted, ...message })
+    : await drain.client.chat.postMessage({ channel, ...message, unfurl_links: false, unfurl_media: false });
+  const shown = posted ?? ts ?? null;
+  if (shown !== null) await markCardShown(drain.pool, card.id, card.wantedVersion, shown);
   await sleep(paceMs);
-  return ts;
+  return shown;
 }
 
-type Message = ReturnType<typeof renderCard>;
-
-async function postCard(context: DrainContext, card: LaggingCard, message: Message): Promise<string | null> {
-  await markCardSending(context.pool, card.id);
-  const { ts } = await context.client.chat.postMessage({
-    channel: card.channel,
-    ...message,
-    unfurl_links: false,
-    unfurl_media: false,
-  });
-  return ts ?? null;
-}
-
-/** Null where the message was deleted in Slack: the card is posted anew by the next round. */
-async function editCard(
-  context: DrainContext,
-  card: LaggingCard,
-  ts: string,
-  message: Message,
-): Promise<string | null> {
-  try {
-    await context.client.chat.update({ channel: card.channel, ts, ...message });
-    return ts;
-  } catch (error) {
-    if (slackFailure(error).code !== 'message_not_found') throw error;
-    context.log.warn({ card: card.id }, 'card was deleted in Slack; posting it again');
-    await forgetCardMessage(context.pool, card.id);
-    return null;
-  }
-}
-
-async function findLostCard(context: DrainContext, card: LaggingCard, since: Date): Promise<string | null> {
-  const found = await findPosted(context.client, { channel: card.channel, since, mark: cardMark(card.id) });
+async function findLostCard(drain: Drain, card: LaggingCard, since: Date): Promise<string | null> {
+  const found = await findPosted(drain.client, { channel: card.channel, since, mark: cardMark(card.id) });
   return found?.ts ?? null;
 }
 
-/** All unsent lines of a card in one message, in order; its block id tells the first and last line. */
-async function sendLines(
-  context: DrainContext,
-  thread: { channel: string; ts: string },
-  lines: readonly ThreadLine[],
-): Promise<void> {
-  const [first] = lines;
-  if (!first) return;
-  const mark = `line-${first.id}-`;
-  const lost = first.sendingSince
-    ? await findPosted(context.client, { ...thread, since: first.sendingSince, mark, thread: thread.ts })
-    : null;
-  if (lost) {
-    const last = Number(lost.blockId.slice(mark.length));
-    for (const line of lines.filter((one) => one.id <= last)) await markLineSent(context.pool, line.id, lost.ts);
-    return;
+/** The unsent lines of a card in order, as many in a message as fit; its block id tells the first and last one. */
+async function sendLines(drain: Drain, cardId: number, thread: string): Promise<void> {
+  for (;;) {
+    const lines = await readUnsentLines(drain.pool, cardId);
+    const [first] = lines;
+    if (!first) return;
+    const lost = first.sendingSince ? await findLostLines(drain, thread, first) : null;
+    if (lost) {
+      await markLinesSent(drain.pool, { cardId, last: lost.last, ts: lost.ts });
+      continue;
+    }
+    const { text, last } = joinLines(lines, first);
+    await markLineSending(drain.pool, first.id);
+    if (!(await mayCall(drain))) return;
+    const { ts = '' } = await drain.client.chat.postMessage({
+      channel: drain.channel,
+      thread_ts: thread,
+      text,
+      blocks: [{ type: 'section', block_id: `${lineMark(first)}${last}`, text: mrkdwn(text) }],
+      unfurl_links: false,
+      unfurl_media: false,
+    });
+    await markLinesSent(drain.pool, { cardId, last, ts });
+    await sleep(paceMs);
   }
-  const text = lines.map((line) => toMrkdwn(line.text)).join('\n');
-  await markLineSending(context.pool, first.id);
-  const { ts } = await context.client.chat.postMessage({
-    channel: thread.channel,
-    thread_ts: thread.ts,
-    text,
-    blocks: [
-      {
-        type: 'section',
-        block_id: `${mark}${lines.at(-1)?.id}`,
-        text: { type: 'mrkdwn', text: text.slice(0, 3_000) },
-      },
-    ],
-    unfurl_links: false,
-  });
-  for (const line of lines) await markLineSent(context.pool, line.id, ts ?? '');
-  await sleep(paceMs);
 }
 
-async function onFailure(context: DrainContext, channel: string, error: unknown): Promise<void> {
-  const failure = slackFailure(error);
-  context.onError(failure.code);
-  context.log.warn({ channel, ...errorFields(error), code: failure.code }, 'slack did not take it; it stays due');
-  await holdChannel(context.pool, channel, failure.retryAfterSeconds);
+function lineMark(first: ThreadLine): string {
+  return `line-${first.id}-`;
+}
+
+async function findLostLines(
+  drain: Drain,
+  thread: string,
+  first: ThreadLine,
+): Promise<{ ts: string; last: number } | null> {
+  const mark = lineMark(first);
+  const since = first.sendingSince ?? new Date();
+  const found = await findPosted(drain.client, { channel: drain.channel, since, mark, thread });
+  return found && { ts: found.ts, last: Number(found.blockId.slice(mark.length)) };
+}
+
+function joinLines(lines: readonly ThreadLine[], first: ThreadLine): { text: string; last: number } {
+  let joined = { text: toMrkdwn(first.text).slice(0, maxLines), last: first.id };
+  for (const line of lines.slice(1)) {
+    const text = `${joined.text}\n${toMrkdwn(line.text)}`;
+    if (text.length > maxLines) break;
+    joined = { text, last: line.id };
+  }
+  return joined;
+}
+
+async function onFailure({ pool, log, channel, onError, again }: Drain, error: unknown): Promise<void> {
+  const { code, retryAfterSeconds } = slackFailure(error);
+  onError(code);
+  log.warn({ channel, ...errorFields(error), code }, 'slack did not take it; it stays due');
+  await holdChannel(pool, channel, retryAfterSeconds);
+  await again(channel, retryAfterSeconds);
 }

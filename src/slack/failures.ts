@@ -12,5 +12,11 @@ export function slackFailure(error: unknown): SlackFailure {
   if (error instanceof WebAPIRateLimitedError) return { code: 'ratelimited', retryAfterSeconds: error.retryAfter };
   if (error instanceof WebAPIPlatformError) return { code: error.data.error, retryAfterSeconds: 30 };
   if (error instanceof WebAPIHTTPError) return { code: `http-${error.statusCode}`, retryAfterSeconds: 5 };
-  return { code: codeOf(error) ?? ErrorCode.RequestError, retryAfterSeconds: 2 };
+  return { code: innermostCode(error) ?? ErrorCode.RequestError, retryAfterSeconds: 2 };
+}
+
+/** Slack's library wraps what fetch wraps: the socket's own code (ECONNREFUSED) lies below. */
+function innermostCode(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  return innermostCode(error.cause) ?? codeOf(error);
 }

@@ -63,7 +63,7 @@ async function handleSoon(context: SlackContext, id: number, trace: string): Pro
 }
 
 /** Handles a stored item once, whoever asks; then answers its writer. */
-export async function handleStored(context: SlackContext, id: number): Promise<void> {
+async function handleStored(context: SlackContext, id: number): Promise<void> {
   const done = await transaction(context.remedy.pool, async (db) => {
     const item = await lockInboxItem(db, id);
     if (!item) return null;

@@ -102,11 +102,18 @@ export async function readUnsentLines(db: Queryable, cardId: number): Promise<Th
 }
 
 export async function markLineSending(db: Queryable, id: number): Promise<void> {
-  await db.query('update thread_lines set sending_since = clock_timestamp() where id = $1', [id]);
+  await db.query('update thread_lines set sending_since = coalesce(sending_since, clock_timestamp()) where id = $1', [
+    id,
+  ]);
 }
 
-export async function markLineSent(db: Queryable, id: number, ts: string): Promise<void> {
-  await db.query('update thread_lines set ts = $2 where id = $1', [id, ts]);
+/** All lines of one message at once, up to its last: half of them marked would send the other half twice. */
+export async function markLinesSent(db: Queryable, sent: { cardId: number; last: number; ts: string }): Promise<void> {
+  await db.query('update thread_lines set ts = $3 where card_id = $1 and id <= $2 and ts is null', [
+    sent.cardId,
+    sent.last,
+    sent.ts,
+  ]);
 }
 
 export async function readCardsLagging(db: Queryable): Promise<number> {

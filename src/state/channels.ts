@@ -1,13 +1,14 @@
 import type { Queryable } from './database.ts';
+import type { Claimant } from './leases.ts';
 
 /** Claims a channel for one drainer; false while another is at it or Slack asked to wait. */
-export async function claimChannel(db: Queryable, channel: string, owner: string, leaseMs: number): Promise<boolean> {
+export async function claimChannel(db: Queryable, channel: string, by: Claimant): Promise<boolean> {
   await db.query('insert into channels (id) values ($1) on conflict do nothing', [channel]);
   const { rowCount } = await db.query(
     `update channels set lease_owner = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
      where id = $1 and (lease_until is null or lease_until < clock_timestamp() or lease_owner = $2)
        and (not_before is null or not_before <= clock_timestamp())`,
-    [channel, owner, leaseMs / 1000],
+    [channel, by.owner, by.leaseSeconds],
   );
   return rowCount === 1;
 }

@@ -11,13 +11,16 @@ export interface LastCheck {
 }
 
 /** Claims the check of a tick: false where another worker has it, or a newer tick was checked. */
-export async function claimCheck(db: Queryable, job: string, target: string, tickAt: Date): Promise<boolean> {
+export async function claimCheck(
+  db: Queryable,
+  { job, target, tickAt, leaseSeconds }: { job: string; target: string; tickAt: Date; leaseSeconds: number },
+): Promise<boolean> {
   const { rowCount } = await db.query(
     `insert into checks (job, target, tick_at, lease_until)
-     values ($1, $2, $3, clock_timestamp() + interval '60 s')
+     values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
      on conflict (job, target) do update set tick_at = $3, lease_until = excluded.lease_until
        where checks.tick_at < $3 and (checks.lease_until is null or checks.lease_until < clock_timestamp())`,
-    [job, target, tickAt],
+    [job, target, tickAt, leaseSeconds],
   );
   return rowCount === 1;
 }

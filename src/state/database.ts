@@ -79,7 +79,8 @@ export async function transaction<T>(pool: pg.Pool, work: (db: Queryable) => Pro
 function openPool(url: string, options: pg.PoolConfig): pg.Pool {
   return new pg.Pool({
     ...resolveUrl(url),
-    options: `-c search_path=${schema},public`,
+    // A frozen process must not keep the others from the audit's one head row for longer than this.
+    options: `-c search_path=${schema},public -c idle_in_transaction_session_timeout=10000`,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
     ...options,
@@ -89,7 +90,10 @@ function openPool(url: string, options: pg.PoolConfig): pg.Pool {
 async function migrate(pool: pg.Pool): Promise<void> {
   const client = await pool.connect();
   try {
-    await client.query(`create schema if not exists ${schema}`);
+    // Two replicas that start at once on a new database: "if not exists" alone lets both create it, and one fails.
+    await client.query(
+      `begin; select pg_advisory_xact_lock(hashtext('${schema}')); create schema if not exists ${schema}; commit`,
+    );
     await runner({
       dbClient: client,
       dir: migrationsFolder,

@@ -1,36 +1,39 @@
 import type { Queryable } from './database.ts';
 import { type StoredRun, toRun } from './runs.ts';
 
-/** How long a worker may be silent before another one takes its run over. */
-export const leaseSeconds = 15;
+/** Who claims, and how long it may be silent before another worker takes its run over. */
+export interface Claimant {
+  owner: string;
+  leaseSeconds: number;
+}
 
 /**
  * Claims a run that may start: approved, or running with a lost worker and nothing sent. Each claim raises the fence,
  * so that a worker that comes back late finds its own fence gone and does nothing.
  */
-export async function claimRun(db: Queryable, id: number, owner: string): Promise<StoredRun | null> {
+export async function claimRun(db: Queryable, id: number, by: Claimant): Promise<StoredRun | null> {
   return claim(
     db,
     id,
-    owner,
+    by,
     `state = 'running', started_at = coalesce(started_at, clock_timestamp())`,
     `((state = 'approved' and expires_at > clock_timestamp()) or (state = 'running' and sent_at is null and lease_until < clock_timestamp()))`,
   );
 }
 
 /** Claims a run whose worker was lost after the act may have been sent: it is judged, never sent again. */
-export async function claimRecovery(db: Queryable, id: number, owner: string): Promise<StoredRun | null> {
+export async function claimRecovery(db: Queryable, id: number, by: Claimant): Promise<StoredRun | null> {
   return claim(
     db,
     id,
-    owner,
+    by,
     `state = 'recovering'`,
     `(state = 'recovering' or (state = 'running' and sent_at is not null)) and lease_until < clock_timestamp()`,
   );
 }
 
 /** False when the fence was raised by another worker: stop at once. */
-export async function renewLease(db: Queryable, run: StoredRun): Promise<boolean> {
+export async function renewLease(db: Queryable, run: StoredRun, leaseSeconds: number): Promise<boolean> {
   const { rowCount } = await db.query(
     `update runs set lease_until = clock_timestamp() + make_interval(secs => $3)
      where id = $1 and fence = $2 and state in ('running', 'recovering')`,
@@ -76,6 +79,16 @@ export async function handOver(db: Queryable, run: StoredRun): Promise<boolean> 
   return rowCount === 1;
 }
 
+/** Gives back all that a stopping worker still has; the raised fence keeps it from sending anything from now on. */
+export async function handOverAll(db: Queryable, owner: string): Promise<number[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `update runs set lease_until = clock_timestamp() - interval '1 s', fence = fence + 1
+     where lease_owner = $1 and state in ('running', 'recovering') returning id`,
+    [owner],
+  );
+  return rows.map((row) => Number(row.id));
+}
+
 /** Runs that a worker should look at now: approved ones, and those whose worker was lost. */
 export async function findDueRuns(db: Queryable): Promise<number[]> {
   const { rows } = await db.query<{ id: string }>(
@@ -92,12 +105,12 @@ export async function findExpiredProposals(db: Queryable): Promise<number[]> {
   return rows.map((row) => Number(row.id));
 }
 
-async function claim(db: Queryable, id: number, owner: string, set: string, where: string): Promise<StoredRun | null> {
+async function claim(db: Queryable, id: number, by: Claimant, set: string, where: string): Promise<StoredRun | null> {
   const { rows } = await db.query(
     `update runs set ${set}, fence = fence + 1, lease_owner = $2,
        lease_until = clock_timestamp() + make_interval(secs => $3)
      where id = $1 and ${where} returning *`,
-    [id, owner, leaseSeconds],
+    [id, by.owner, by.leaseSeconds],
   );
   return rows[0] ? toRun(rows[0]) : null;
 }

@@ -135,7 +135,7 @@ export async function traceRun(db: Queryable, id: number, trace: string): Promis
   await db.query('update runs set trace = $2 where id = $1', [id, trace]);
 }
 
-/** False where that person's word is recorded already. */
+/** One word a person: a no replaces their yes. False where that word is recorded already. */
 export async function addApproval(
   db: Queryable,
   id: number,
@@ -145,7 +145,8 @@ export async function addApproval(
 ): Promise<boolean> {
   const { rowCount } = await db.query(
     `insert into approvals (run_id, user_id, team_id, verdict, reason) values ($1, $2, $3, $4, $5)
-     on conflict do nothing`,
+     on conflict (run_id, user_id, team_id) do update set verdict = 'no', reason = $5, at = clock_timestamp()
+       where approvals.verdict = 'yes' and $4 = 'no'`,
     [id, person.userId, person.teamId, verdict, reason],
   );
   return rowCount === 1;

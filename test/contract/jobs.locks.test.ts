@@ -5,7 +5,8 @@ import type { Server } from '../../src/demo/server.ts';
 import type { CheckResult } from '../../src/model.ts';
 import { makeRowLockStorm, type Storm } from '../support/illness.ts';
 import { failOnLeaks } from '../support/leaks.ts';
-import { createDatabase, type Database, majors, ownServer } from '../support/servers.ts';
+import { createDatabase, type Database, majors, ownServer, standby } from '../support/servers.ts';
+import { until } from '../support/wait.ts';
 import { type Watch, watch } from './watch.ts';
 
 const roles = ['postgres', 'monitor', 'plain'];
@@ -54,6 +55,21 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
         expectNoFalseOk(before, meanwhile);
         expect(after.map(({ outcome }) => outcome)).toEqual(before.map(({ outcome }) => outcome));
       });
+    });
+
+    it('a user table, on the standby that replays the lock: each job finds what it found before', async () => {
+      const replica = await standby(major);
+      watching = watch(replica.url('postgres', 'monitor'));
+      const before = await checkAll(watching);
+      await holder.query('begin');
+      await holder.query('lock table parts in access exclusive mode');
+      const seen = new pg.Client({ connectionString: replica.url(), application_name: 'test' });
+      await seen.connect();
+      const locks = "select from pg_locks where mode = 'AccessExclusiveLock' and locktype = 'relation' and granted";
+      await until('the lock on the standby', async () => (await seen.query(locks)).rows.length > 0);
+      expect((await checkAll(watching)).map(({ outcome }) => outcome)).toEqual(before.map(({ outcome }) => outcome));
+      await holder.query('rollback');
+      await seen.end();
     });
 
     /** All jobs over one warm connection: before the table is locked, meanwhile, and after. */

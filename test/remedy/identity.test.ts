@@ -1,9 +1,9 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { paramsOf, pidOf } from '../runbooks/ward.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { openRemedy, type Remedy } from '../support/remedy.ts';
-import { createDatabase, type Database, majors, newest } from '../support/servers.ts';
+import { createDatabase, type Database, majors, newest, server, standby } from '../support/servers.ts';
 
 const hostile = [
   "'",
@@ -17,7 +17,7 @@ const hostile = [
   '$$',
   '$a$ $b$',
   '$1',
-  "${1 + 1}",
+  '${1 + 1}',
   '%s%n',
   '%I',
   ":'pid'",
@@ -144,6 +144,38 @@ describe.each(majors)('a session is told apart to the microsecond on PostgreSQL 
     const params = await paramsOf(database, 'terminate-session', pidOf(victim));
     const run = await remedy.ask('terminate-session', { ...params, [name]: String(BigInt(params[name] ?? '') + 1n) });
     expect(await remedy.carryOut(run)).toMatchObject({ state: 'refused', sentAt: null });
+    expect((await victim.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+  });
+});
+
+describe.each(majors)('a server is told apart on PostgreSQL %i', (major) => {
+  useServers(major);
+
+  it('from itself before it was promoted, and is acted on at once after that', async () => {
+    const replica = await standby(major);
+    const victim = new pg.Client({ connectionString: replica.url('postgres', 'app'), application_name: 'test' });
+    const client = new pg.Client({ connectionString: replica.url(), application_name: 'test' });
+    for (const one of [victim, client]) {
+      // The victim's end is on purpose.
+      one.on('error', () => {});
+      await one.connect();
+      open.push({ close: () => one.end() });
+    }
+    await victim.query('begin; select 1');
+    const remedy = await remedyWith(replica.url('postgres', 'actor'), replica.url('postgres', 'monitor'));
+    const before = await remedy.ask('terminate-session', { pid: String(pidOf(victim)) });
+    await client.query('select pg_promote()');
+    const refused = await remedy.carryOut(before);
+    expect(refused).toMatchObject({ state: 'refused', outcome: expect.stringMatching(/failed over since the plan/) });
+    await endByFinding(remedy, victim);
+  });
+
+  it.runIf(majors.length > 1)('from another cluster that answers at its address', async () => {
+    const victim = await idleInTransaction('app');
+    const other = await server(majors.find((one) => one !== major) ?? major);
+    const remedy = await remedyWith(other.url('postgres', 'actor'));
+    const run = await remedy.carryOut(await remedy.ask('terminate-session', { pid: String(pidOf(victim)) }));
+    expect(run).toMatchObject({ state: 'refused', outcome: expect.stringMatching(/^this is another cluster/) });
     expect((await victim.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
 });

@@ -6,7 +6,16 @@ import { pgbouncerAvailable, startPgbouncer } from '../support/pgbouncer.ts';
 import { approver, openRemedy } from '../support/remedy.ts';
 import { ownServer } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
-import { endOf, expectNobodyHit, expectRefused, type Patient, paramsOf, pidOf, type Sicken, type Ward } from './ward.ts';
+import {
+  endOf,
+  expectNobodyHit,
+  expectRefused,
+  type Patient,
+  paramsOf,
+  pidOf,
+  type Sicken,
+  type Ward,
+} from './ward.ts';
 
 interface Treatment {
   runbook: string;

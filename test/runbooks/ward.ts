@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { afterEach, beforeAll, expect } from 'vitest';
 import { codeOf } from '../../src/errors.ts';
 import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
@@ -116,9 +116,8 @@ async function endSession(database: Database, client: pg.Client): Promise<void> 
 }
 
 async function readActivity(database: Database, pid: number) {
-  const { rows } = await database.run(
-    'select state, wait_event as "waitEvent" from pg_stat_activity where pid = $1',
-    [pid],
-  );
+  const { rows } = await database.run('select state, wait_event as "waitEvent" from pg_stat_activity where pid = $1', [
+    pid,
+  ]);
   return rows[0] as Awaited<ReturnType<Ward['activity']>>;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jobs } from '../../jobs/index.ts';
-import { type Service, startService } from '../../src/app.ts';
+import { type Service, startService, type Timing } from '../../src/app.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { createLog } from '../../src/log.ts';
 import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
@@ -23,6 +23,10 @@ export interface BotOptions {
   channel?: string;
   /** More YAML of the target, indented by four. */
   target?: string;
+  /** More targets, as YAML indented by two. */
+  targets?: string;
+  /** Of the service within this process; as `pgorderly start` has it unless told. */
+  timing?: Timing;
 }
 
 /** A configuration with the shortest schedules and lowest thresholds, for one target. */
@@ -49,6 +53,7 @@ ${options.target ?? ''}
       - url: ${JSON.stringify(monitorUrl)}
         name: primary
 ${signalUrl ? `        actions: { signal: ${JSON.stringify(signalUrl)} }` : ''}
+${options.targets ?? ''}
 jobs:
   lock-chains: { ${quick}, thresholds: { minWaitSeconds: 0.2, criticalWaitSeconds: 600, criticalVictims: 100 } }
   long-transactions: { ${quick}, enabled: false }
@@ -60,7 +65,18 @@ export async function startBot(options: BotOptions): Promise<Service> {
   const { config, problems } = parseConfig(configText(options), { file: 'test.yaml', env: {}, jobs });
   if (!config) throw new Error(problems.map((problem) => JSON.stringify(problem)).join('\n'));
   const log = createLog(config.log.level);
-  return startService({ config, jobs, runbooks: await loadRunbooks(runbooksFolder), log });
+  const { timing } = options;
+  const runbooks = await loadRunbooks(runbooksFolder);
+  return startService({ config, jobs, runbooks, log, ...(timing ? { timing } : {}) });
+}
+
+export interface Readiness {
+  ready: boolean;
+  parts: Record<string, { ok: boolean; detail?: string }>;
+}
+
+export async function readiness(port: number): Promise<Readiness> {
+  return (await (await fetch(`http://127.0.0.1:${port}/readyz`)).json()) as Readiness;
 }
 
 export interface BotProcess {
@@ -69,13 +85,13 @@ export interface BotProcess {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** The service as a process of its own, to be stopped, frozen or killed. */
+/** The service as a process of its own, to be stopped, frozen or killed; a lost worker is noticed within 3 s. */
 export async function spawnBot(options: BotOptions): Promise<BotProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'pgorderly-bot-'));
   const file = join(folder, 'pgorderly.yaml');
   writeFileSync(file, configText(options).replace('level: fatal', 'level: info'));
-  const program = fileURLToPath(new URL('../../bin/pgorderly.js', import.meta.url));
-  const child = spawn(process.execPath, [program, 'start', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const program = fileURLToPath(new URL('./bot-process.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', program, file], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const read = (chunk: Buffer) => {
     said += chunk.toString();

@@ -62,6 +62,7 @@ export async function openRemedy(options: RemedyOptions): Promise<Remedy> {
     },
     log,
     owner: 'test',
+    leaseSeconds: 15,
   };
   const approve = (run: StoredRun) => decide(context, run);
   const execute = async (run: StoredRun) => {

@@ -34,7 +34,7 @@ export async function readStatus(context: SlackContext): Promise<Text> {
   });
   return [
     ...paused,
-    `${context.remedy.targets.size} targets, ${alerts.length} alerts firing.`,
+    `${count(context.remedy.targets.size, 'target')}, ${count(alerts.length, 'alert')} firing.`,
     ...firing,
     ...(judged.length === 0 ? ['\n⚪ Nothing has been checked yet.'] : judged),
     `\nAudit head ${head.seq}:${head.hash.slice(0, 16)}`,
@@ -63,4 +63,8 @@ export async function checkAndTell(context: SlackContext, jobs: string[], target
       if (result.outcome === 'error') lines.push(`    ${result.reason}`);
     }
   return lines.map((line, index) => `${index === 0 ? '' : '\n'}${line}`);
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

@@ -1,0 +1,33 @@
+import type { Database } from './servers.ts';
+import { until } from './wait.ts';
+
+/** What is stored of the newest run. */
+export interface RunRow {
+  id: number;
+  state: string;
+  sent_at: Date | null;
+  outcome: string | null;
+  fence: number;
+}
+
+export async function newestRun(state: Database): Promise<RunRow | null> {
+  const { rows } = await state.run(
+    'select id::int, state, sent_at, outcome, fence from pgorderly.runs order by id desc limit 1',
+  );
+  return rows[0] ?? null;
+}
+
+export function untilRun(state: Database, what: string, is: (run: RunRow) => boolean): Promise<RunRow> {
+  return until(what, async () => {
+    const run = await newestRun(state);
+    return run && is(run) ? run : null;
+  });
+}
+
+/** How often each kind stands in the audit. */
+export async function auditKinds(state: Database): Promise<Record<string, number>> {
+  const { rows } = await state.run(
+    "select entry::jsonb ->> 'kind' as kind, count(*)::int as count from pgorderly.audit group by 1",
+  );
+  return Object.fromEntries(rows.map((row) => [row.kind, row.count]));
+}
