@@ -39,10 +39,11 @@ export interface ServiceOptions {
   timing?: Timing;
 }
 
-/** How long a lost worker goes unnoticed, at the most: a lease and a sweep. */
+/** A lost worker goes unnoticed for a lease and a sweep at the most; a stop waits so long for what is under way. */
 export interface Timing {
   leaseSeconds: number;
   sweepSeconds: number;
+  patienceSeconds: number;
 }
 
 export interface Service {
@@ -52,10 +53,9 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-const usualTiming: Timing = { leaseSeconds: 15, sweepSeconds: 30 };
-const patienceMs = 20_000;
+const usualTiming: Timing = { leaseSeconds: 15, sweepSeconds: 30, patienceSeconds: 20 };
 /** What can't be closed by then is left to the end of the process. */
-const closeMs = 3_000;
+const closeMs = 2_000;
 
 /** Wires the service and starts it. Throws state-unreachable or state-newer; an unreachable Slack or target does not stop it. */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -186,10 +186,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     httpPort: http.port,
     stop: async () => {
       isStopping = true;
-      log.info({}, 'stopping: no new claims, 20 s for what is under way');
+      log.info({ patienceSeconds: timing.patienceSeconds }, 'stopping: no new claims');
       const working = [ticks.stop(), chat.stop(), sweeping.stop(), heads.stop(), queues.stopWorking()];
-      if (!(await within(patienceMs, working, log)))
-        await giveBack(remedy).catch((error) => log.warn(errorFields(error), 'not handed over'));
+      if (!(await within(timing.patienceSeconds * 1000, working, log))) await within(closeMs, [giveBack(remedy)], log);
       const readers = [...targets.values()].flatMap((target) => target.nodes.map((node) => node.reader));
       await within(closeMs, [queues.close(), ...readers.map((reader) => reader.close())], log);
       await within(closeMs, [state.close(), http.close()], log);

@@ -51,7 +51,7 @@ const needs: readonly Need[] = [
     isForAll: false,
   },
   {
-    support: /^test\/remedy\/psql\.test\.ts$/,
+    support: /^test\/(support\/psql|remedy\/psql\.test)\.ts$/,
     tests: 'psql',
     missing: 'psql is not installed',
     isHere: () => onPath('psql'),

@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { PgorderlyError } from '../errors.ts';
@@ -22,7 +23,7 @@ export interface Binaries {
 
 const nobody: Account = { uid: 65_534, gid: 65_534 };
 /** Copies of binaries that the account could not reach where they are installed, by package version. */
-const copies = new Map<string, { folder: string; users: number }>();
+const copies = new Map<string, { folder: string; users: number; tether: ChildProcess }>();
 
 /** Finds the embedded server of a major, where its account can run it. Throws server-binaries-missing. */
 export function takeBinaries(major: number): Binaries {
@@ -43,10 +44,15 @@ export function releaseBinaries(binaries: Binaries): void {
   if (copy.users > 0) return;
   copies.delete(binaries.version);
   rmSync(copy.folder, { recursive: true, force: true });
+  copy.tether.stdio[3]?.destroy();
 }
 
-/** Makes a data folder: a copy of `template` where that is given and was made before, else by initdb. */
-export async function makeData(binaries: Binaries, data: string, template?: string): Promise<void> {
+/**
+ * Makes a data folder by initdb, or as a copy of one that was made before, which lies at `templates` with the version
+ * of the package after its name.
+ */
+export async function makeData(binaries: Binaries, data: string, templates?: string): Promise<void> {
+  const template = templates && `${templates}-${binaries.version}`;
   if (template && existsSync(template)) return run('cp', ['-a', template, data], binaries.account);
   run(
     binaries.initdb,
@@ -101,8 +107,21 @@ function copyOf(home: string, version: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'pgorderly-binaries-'));
   run('cp', ['-r', '--preserve=links,mode', join(home, 'native'), folder], {});
   run('chmod', ['-R', 'a+rX', folder], {});
-  copies.set(version, { folder, users: 1 });
+  copies.set(version, { folder, users: 1, tether: tie(folder) });
   return join(folder, 'native');
+}
+
+/** Removes the folder when this process ends, even by kill -9 (compare the server's tether). */
+function tie(folder: string): ChildProcess {
+  const tether = spawn('/bin/sh', ['-c', 'cat <&3 >/dev/null; rm -rf "$0"', folder], {
+    cwd: '/',
+    env: { PATH: process.env['PATH'] },
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  });
+  tether.unref();
+  if (tether.stdio[3] instanceof Socket) tether.stdio[3].unref();
+  return tether;
 }
 
 function run(command: string, args: string[], account: Account): void {

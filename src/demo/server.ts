@@ -94,10 +94,13 @@ export class Server {
   async stop(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
     const { child } = this;
     this.child = null;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    process.kill(this.pid(), mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
-    await gone;
+    if (!child) return;
+    if (child.exitCode === null && child.signalCode === null) {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      process.kill(this.pid(), mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
+      await gone;
+    }
+    // Also of a server that ended by itself: else the tether's `cat` lives on, and this process with it.
     child.stdio[3]?.destroy();
   }
 

@@ -63,7 +63,8 @@ function findNode(target: RemedyTarget, name: string | undefined): RemedyNode {
 const identitySql = `
   -- Which session, transaction and statement is this pid now?
   select (extract(epoch from backend_start) * 1000000)::bigint::text as backend_start,
-    (extract(epoch from xact_start) * 1000000)::bigint::text as xact_start,
+    (extract(epoch from coalesce(xact_start, case when state ~ 'aborted' then state_change end))
+      * 1000000)::bigint::text as xact_start,
     (extract(epoch from query_start) * 1000000)::bigint::text as query_start,
     usename, application_name, state
   from pg_catalog.pg_stat_activity where pid = $1 limit 1`;

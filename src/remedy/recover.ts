@@ -48,8 +48,9 @@ async function endLostSession(session: ActingSession, runId: number): Promise<bo
   const deadline = Date.now() + patienceMs;
   for (;;) {
     const { rows } = await session.query(
-      `select count(*)::int as count, count(pg_terminate_backend(pid)) filter (where state is distinct from 'active')
-       from pg_stat_activity where application_name = $1 and pid <> pg_backend_pid()`,
+      `select count(*)::int as count, count(pg_terminate_backend(pid)) filter (where state is distinct from 'active') as ended
+       from pg_stat_activity
+       where application_name = $1 and usename = current_user and pid <> pg_backend_pid()`,
       [applicationName(runId)],
     );
     if (rows[0]?.['count'] === 0) return true;

@@ -121,54 +121,59 @@ async function findLostCard(drain: Drain, card: LaggingCard, since: Date): Promi
   return found?.ts ?? null;
 }
 
-/** The unsent lines of a card in order, as many in a message as fit; its block id tells the first and last one. */
+/** The unsent lines of a card in order, as many in a message as fit. What comes meanwhile waits for the card's next drawing. */
 async function sendLines(drain: Drain, cardId: number, thread: string): Promise<void> {
-  for (;;) {
-    const lines = await readUnsentLines(drain.pool, cardId);
-    const [first] = lines;
-    if (!first) return;
+  let lines = await readUnsentLines(drain.pool, cardId);
+  for (let [first] = lines; first; [first] = lines) {
     const lost = first.sendingSince ? await findLostLines(drain, thread, first) : null;
-    if (lost) {
-      await markLinesSent(drain.pool, { cardId, last: lost.last, ts: lost.ts });
-      continue;
-    }
-    const { text, last } = joinLines(lines, first);
-    await markLineSending(drain.pool, first.id);
-    if (!(await mayCall(drain))) return;
-    const { ts = '' } = await drain.client.chat.postMessage({
-      channel: drain.channel,
-      thread_ts: thread,
-      text,
-      blocks: [{ type: 'section', block_id: `${lineMark(first)}${last}`, text: mrkdwn(text) }],
-      unfurl_links: false,
-      unfurl_media: false,
-    });
-    await markLinesSent(drain.pool, { cardId, last, ts });
-    await sleep(paceMs);
+    const sent = lost ?? (await postLines(drain, thread, lines));
+    if (!sent) return;
+    await markLinesSent(drain.pool, { cardId, ...sent });
+    lines = lines.filter((line) => line.id > sent.last);
+    if (!lost) await sleep(paceMs);
   }
 }
 
-function lineMark(first: ThreadLine): string {
-  return `line-${first.id}-`;
+interface Sent {
+  ts: string;
+  /** Id of the last line in it. */
+  last: number;
 }
 
-async function findLostLines(
-  drain: Drain,
-  thread: string,
-  first: ThreadLine,
-): Promise<{ ts: string; last: number } | null> {
-  const mark = lineMark(first);
+/** Null where another drainer has the channel by now. The block's id tells the first and the last line. */
+async function postLines(drain: Drain, thread: string, lines: readonly ThreadLine[]): Promise<Sent | null> {
+  const { first, last, text } = joinLines(lines);
+  await markLineSending(drain.pool, first);
+  if (!(await mayCall(drain))) return null;
+  const { ts = '' } = await drain.client.chat.postMessage({
+    channel: drain.channel,
+    thread_ts: thread,
+    text,
+    blocks: [{ type: 'section', block_id: `${lineMark(first)}${last}`, text: mrkdwn(text) }],
+    unfurl_links: false,
+    unfurl_media: false,
+  });
+  return { ts, last };
+}
+
+function lineMark(first: number): string {
+  return `line-${first}-`;
+}
+
+async function findLostLines({ client, channel }: Drain, thread: string, first: ThreadLine): Promise<Sent | null> {
+  const mark = lineMark(first.id);
   const since = first.sendingSince ?? new Date();
-  const found = await findPosted(drain.client, { channel: drain.channel, since, mark, thread });
+  const found = await findPosted(client, { channel, since, mark, thread });
   return found && { ts: found.ts, last: Number(found.blockId.slice(mark.length)) };
 }
 
-function joinLines(lines: readonly ThreadLine[], first: ThreadLine): { text: string; last: number } {
-  let joined = { text: toMrkdwn(first.text).slice(0, maxLines), last: first.id };
-  for (const line of lines.slice(1)) {
-    const text = `${joined.text}\n${toMrkdwn(line.text)}`;
-    if (text.length > maxLines) break;
-    joined = { text, last: line.id };
+function joinLines(lines: readonly ThreadLine[]): { first: number; last: number; text: string } {
+  const joined = { first: lines[0]?.id ?? 0, last: 0, text: '' };
+  for (const { id, text } of lines) {
+    const longer = joined.last === 0 ? toMrkdwn(text).slice(0, maxLines) : `${joined.text}\n${toMrkdwn(text)}`;
+    if (longer.length > maxLines) break;
+    joined.text = longer;
+    joined.last = id;
   }
   return joined;
 }

@@ -29,8 +29,11 @@ export class StateDatabase {
       idleTimeoutMillis: 0,
       query_timeout: 10_000,
     });
+    const onLoss = (error: Error) => log.warn({ code: codeOf(error) }, 'state connection lost');
+    // Of each client, not of the pool: the pool listens to the idle ones only, and a loss within a transaction that
+    // nobody listens to would end the process.
     for (const pool of [this.pool, this.warmPool])
-      pool.on('error', (error) => log.warn({ code: codeOf(error) }, 'state connection lost'));
+      pool.on('error', onLoss).on('connect', (client) => client.on('error', onLoss));
   }
 
   /** Migrates to the newest version, waiting for whoever is at it. Throws state-unreachable or state-newer. */

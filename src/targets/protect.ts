@@ -86,16 +86,20 @@ export function protectedBecause(list: ProtectList): (session: Session) => strin
     ...rules,
     { users: list.poolerUsers ?? [], because: "is the pooler's own session" },
     { users: list.replicationUsers ?? [], because: 'belongs to a replication user' },
-    ...(list.names ?? []).map((name) => ({
-      users: [name],
-      applications: [name],
-      because: `is on the config's protect list (${name})`,
-    })),
+    ...(list.names ?? []).map(toRule),
   ]);
   return (session) => {
     if (new Set(list.ownPids()).has(session.pid)) return "is one of pgorderly's own sessions";
     return kindOf(session) ?? compiled.find((rule) => rule.fits(session))?.because ?? null;
   };
+}
+
+/** `app:` and an application_name; a plain name is a user's or an application's. */
+function toRule(name: string): Rule {
+  const because = `is on the config's protect list (${name})`;
+  return name.startsWith('app:')
+    ? { applications: [name.slice('app:'.length)], because }
+    : { users: [name], applications: [name], because };
 }
 
 function kindOf({ backendType, query }: Session): string | null {

@@ -12,7 +12,7 @@ const workspace = {
   users,
   channels: ['C0OPS', ...channels].map((id) => ({ id, name: id.toLowerCase(), members: ['U0MIRA', 'U0BOT'] })),
 };
-const timing = { leaseSeconds: 15, sweepSeconds: 0.5 };
+const timing = { leaseSeconds: 15, sweepSeconds: 0.5, patienceSeconds: 20 };
 
 let slack: StrictSlack;
 let state: Database;
@@ -153,7 +153,6 @@ describe.concurrent('a channel', () => {
       const now = await shown(card);
       return now !== ts && now;
     });
-    console.log(JSON.stringify(await slack.messages(channel),null,1), JSON.stringify(callsOf(channel)).slice(0,6000));
     expect(await titles(channel)).toEqual(['deleted']);
     expect(await threadOf(channel, anew)).toEqual(['after']);
   });

@@ -6,7 +6,7 @@ import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
 
 /** The service of `pgorderly start`, except that it notices a lost worker sooner. */
 const config = readConfig(process.argv[2] ?? '', { env: process.env, jobs });
-const timing = { leaseSeconds: 2, sweepSeconds: 0.5 };
+const timing = { leaseSeconds: 2, sweepSeconds: 0.5, patienceSeconds: 3 };
 const service = await startService({
   config,
   jobs,

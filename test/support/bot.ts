@@ -85,13 +85,20 @@ export interface BotProcess {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** The service as a process of its own, to be stopped, frozen or killed; a lost worker is noticed within 3 s. */
-export async function spawnBot(options: BotOptions): Promise<BotProcess> {
+/**
+ * The service as a process of its own, to be stopped, frozen or killed: impatient, so that a lost worker is noticed
+ * within 3 s, or as it is installed.
+ */
+export async function spawnBot(options: BotOptions, as: 'impatient' | 'installed' = 'impatient'): Promise<BotProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'pgorderly-bot-'));
   const file = join(folder, 'pgorderly.yaml');
   writeFileSync(file, configText(options).replace('level: fatal', 'level: info'));
-  const program = fileURLToPath(new URL('./bot-process.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', program, file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+  const command =
+    as === 'installed'
+      ? [path('../../bin/pgorderly.js'), 'start', '--config', file]
+      : ['--import', 'tsx', path('./bot-process.ts'), file];
+  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const read = (chunk: Buffer) => {
     said += chunk.toString();

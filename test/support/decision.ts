@@ -1,7 +1,7 @@
 import type { Database } from './servers.ts';
 import { until } from './wait.ts';
 
-/** What is stored of the newest run. */
+/** What is stored of the run that was approved. */
 export interface RunRow {
   id: number;
   state: string;
@@ -10,16 +10,16 @@ export interface RunRow {
   fence: number;
 }
 
-export async function newestRun(state: Database): Promise<RunRow | null> {
+export async function firstRun(state: Database): Promise<RunRow | null> {
   const { rows } = await state.run(
-    'select id::int, state, sent_at, outcome, fence from pgorderly.runs order by id desc limit 1',
+    'select id::int, state, sent_at, outcome, fence from pgorderly.runs order by id limit 1',
   );
   return rows[0] ?? null;
 }
 
 export function untilRun(state: Database, what: string, is: (run: RunRow) => boolean): Promise<RunRow> {
   return until(what, async () => {
-    const run = await newestRun(state);
+    const run = await firstRun(state);
     return run && is(run) ? run : null;
   });
 }

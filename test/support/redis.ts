@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,25 +15,34 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
+/** On a port of 127.0.0.1; it ends with this process, however that ends. */
 export async function startRedis(): Promise<RedisServer> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'pgorderly-redis-'));
   const options = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
-  const child = spawn('redis-server', ['--port', String(port), '--dir', folder, ...options], { stdio: 'ignore' });
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  await until('redis to answer', () => isListening(port));
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    stop: async () => {
-      const gone = new Promise((resolve) => child.once('exit', resolve));
-      kill();
-      await gone;
-      process.off('exit', kill);
-      rmSync(folder, { recursive: true, force: true });
-    },
+  const command = ['redis-server', '--port', String(port), '--dir', folder, ...options];
+  const child = spawn('/bin/sh', ['-c', tether, folder, ...command], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  });
+  const gone = once(child, 'exit');
+  const stop = async () => {
+    child.stdio[3]?.destroy();
+    await gone;
+    rmSync(folder, { recursive: true, force: true });
   };
+  try {
+    await until('redis to answer', () => isListening(port));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: `redis://127.0.0.1:${port}`, stop };
 }
+
+/** When the other end of descriptor 3 closes, because we ask for it or die, `cat` ends, and Redis and its folder go. */
+const tether =
+  '"$@" & child=$!; (cat <&3 >/dev/null; kill -9 $child 2>/dev/null; rm -rf "$0") & wait $child 2>/dev/null';
 
 function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {

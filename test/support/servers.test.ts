@@ -45,6 +45,17 @@ describe('findLeaks', () => {
     expect(leaks).toContain('prepared transaction left-behind');
     expect(await findLeaks(await server(newest), database.name)).toEqual([]);
   });
+
+  it('names a replication slot and a publication that were left, and cleans them', async () => {
+    const database = await createDatabase(newest);
+    await database.run("select pg_create_logical_replication_slot('forgotten', 'pgoutput')");
+    await database.run('create publication forgotten');
+    expect(await findLeaks(database.server, database.name)).toEqual([
+      'replication slot forgotten',
+      'publication forgotten',
+    ]);
+    expect(await findLeaks(database.server, database.name)).toEqual([]);
+  });
 });
 
 afterAll(async () => {
