@@ -10,6 +10,7 @@ import { startHttp } from './http/server.ts';
 import { errorFields, type Logger } from './log.ts';
 import { openBackend } from './queue/backend.ts';
 import { Queues } from './queue/queues.ts';
+import { repeat } from './queue/sweep.ts';
 import type { RemedyContext, RemedyTarget } from './remedy/context.ts';
 import { executeRun } from './remedy/execute.ts';
 import { expireProposals } from './remedy/expire.ts';
@@ -235,29 +236,6 @@ function openTarget(config: Config, target: TargetConfig, log: Logger): RemedyTa
     policyFor: (risk) => {
       const policy = config.policies[target.policies][risk];
       return policy === 'off' ? null : { risk, people: policy.people, of: policy.of, asker: policy.asker };
-    },
-  };
-}
-
-/** Runs the parts now and then again and again, one at a time; a part that fails is logged and keeps no other from its turn. */
-function repeat(parts: readonly (() => Promise<unknown>)[], everyMs: number, log: Logger): { stop(): Promise<void> } {
-  const stopped = new AbortController();
-  const { signal } = stopped;
-  const turns = async () => {
-    while (!signal.aborted) {
-      for (const part of parts)
-        if (!signal.aborted)
-          await part().catch((error) => log.error(errorFields(error), 'sweep failed; the next one tries again'));
-      await sleep(everyMs, undefined, { signal }).catch(() => {
-        // Stopped, as the loop sees by itself.
-      });
-    }
-  };
-  const ended = turns();
-  return {
-    stop: () => {
-      stopped.abort();
-      return ended;
     },
   };
 }

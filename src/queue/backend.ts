@@ -93,6 +93,7 @@ async function openPostgres(state: pg.ClientConfig, log: Logger): Promise<Backen
     connectionTimeoutMillis: 5_000,
     query_timeout: 15_000,
     keepAlive: true,
+    Client: PatientClient,
   } as PostgresConnectionOptions;
   return {
     needsCleaning: true,
@@ -120,7 +121,31 @@ async function migrateSchema(state: pg.ClientConfig, schema: string): Promise<vo
   }
 }
 
+type Connected = ((error: Error) => void) | ((error: null, client: pg.Client) => void);
+
+/** A worker of BullMQ asks again at once: a server that is down or starting would be asked hundreds of times a second. */
+class PatientClient extends pg.Client {
+  override connect(): Promise<pg.Client>;
+  override connect(callback: Connected): void;
+  override connect(callback?: Connected): Promise<pg.Client> | undefined {
+    if (!callback) return super.connect();
+    const tell = callback as (error: Error | null, client: pg.Client) => void;
+    super.connect((error: Error | null) => setTimeout(() => tell(error, this), error ? reconnectMs : 0));
+    return undefined;
+  }
+}
+
+const reconnectMs = 1_000;
+const quietMs = 30_000;
+
+/** One line for the same trouble each half a minute. */
 function listened<T extends { on(event: 'error', listener: (error: Error) => void): unknown }>(one: T, log: Logger): T {
-  one.on('error', (error) => log.warn(errorFields(error), 'queue connection trouble'));
+  const toldAt = new Map<string, number>();
+  one.on('error', (error) => {
+    const fields = errorFields(error);
+    if (Date.now() - (toldAt.get(fields.code) ?? 0) < quietMs) return;
+    toldAt.set(fields.code, Date.now());
+    log.warn(fields, 'queue connection trouble');
+  });
   return one;
 }

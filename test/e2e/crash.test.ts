@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type BotProcess, spawnBot } from '../support/bot.ts';
-import { auditKinds, untilRun } from '../support/decision.ts';
+import { auditKinds, untilRun, untilVerifying } from '../support/decision.ts';
 import { makeRowLockStorm, type Storm } from '../support/illness.ts';
 import { type Proxy, startProxy } from '../support/proxy.ts';
 import { createDatabase, type Database, newest } from '../support/servers.ts';
@@ -73,6 +73,24 @@ async function approveAndHold(): Promise<() => Promise<void>> {
   };
 }
 
+/** Lets a worker store that its act is about to be sent, but not hear that it is stored. */
+async function holdAnnouncement(): Promise<{ isReached(): Promise<unknown>; release(): Promise<void> }> {
+  await state.run(`create function hold() returns trigger language plpgsql
+    as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$`);
+  await state.run(`create constraint trigger hold after update on pgorderly.runs deferrable initially deferred
+    for each row when (old.sent_at is null and new.sent_at is not null) execute function hold()`);
+  const holder = await state.client();
+  await holder.query('select pg_advisory_lock(1)');
+  return {
+    isReached: () =>
+      until('the announcement', async () => {
+        const waiting = "datname = current_database() and wait_event = 'advisory'";
+        return (await state.run(`select from pg_stat_activity where ${waiting}`)).rows.length > 0;
+      }),
+    release: () => holder.end(),
+  };
+}
+
 async function isRootAlive(): Promise<boolean> {
   const { rows } = await watched.run('select 1 from pg_stat_activity where pid = $1', [storm.rootPid]);
   return rows.length > 0;
@@ -92,24 +110,20 @@ describe('a worker that is frozen between its guards and its act', () => {
     expect(await auditKinds(state)).toMatchObject({ 'run.sent': 1, 'run.succeeded': 1 });
   });
 
-  it('cannot send its act after the other worker gave the verdict', async () => {
-    const late = await replica(true);
-    const release = await approveAndHold();
-    proxy.mode('stall');
-    await release();
-    await untilRun(state, 'the act to be announced', (run) => run.sent_at !== null);
+  it('cannot send its act after the other worker gave the verdict: its session is ended', async () => {
+    const late = await replica();
+    await until('it to be up', () => late.output().includes('"event":"started"'));
+    const hold = await holdAnnouncement();
+    await approve();
+    await hold.isReached();
     late.child.kill('SIGSTOP');
+    await hold.release();
+    await untilRun(state, 'the act to be announced', (run) => run.sent_at !== null);
     await replica();
     const run = await untilRun(state, 'a verdict', (one) => one.state === 'failed');
     expect(run.outcome).toContain('nothing was sent again');
-    proxy.mode('pass');
     late.child.kill('SIGCONT');
-    await until('the lost session to be gone', async () => {
-      const { rows } = await watched.run(
-        "select 1 from pg_stat_activity where application_name like 'pgorderly/run/%'",
-      );
-      return rows.length === 0;
-    });
+    await until('the late worker to try', () => /"isSent":true.*run broke/.test(late.output()));
     expect(await isRootAlive()).toBe(true);
     expect(await auditKinds(state)).toMatchObject({ 'run.sent': 1, 'run.failed': 1 });
   });
@@ -156,7 +170,7 @@ describe('a bot that is killed', () => {
     const first = await replica();
     process.kill(storm.rootPid, 'SIGSTOP');
     await approve();
-    await untilRun(state, 'the act to be sent', (run) => run.sent_at !== null);
+    await untilVerifying(watched);
     await first.stop('SIGKILL');
     process.kill(storm.rootPid, 'SIGCONT');
     await storm.through;

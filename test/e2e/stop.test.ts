@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type BotOptions, type BotProcess, readiness, spawnBot } from '../support/bot.ts';
-import { auditKinds, untilRun } from '../support/decision.ts';
+import { auditKinds, untilRun, untilVerifying } from '../support/decision.ts';
 import { makeRowLockStorm, type Storm } from '../support/illness.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { type Proxy, startProxy } from '../support/proxy.ts';
@@ -15,6 +15,7 @@ let state: Database;
 let proxy: Proxy;
 let bots: BotProcess[];
 let storm: Storm | null;
+let thaw: () => void;
 
 /** State and watched databases are on one server: no session of ours is left on either. */
 failOnLeaks(() => watched);
@@ -26,10 +27,12 @@ beforeEach(async () => {
   proxy = await startProxy({ path: `${host}/.s.PGSQL.${port}` });
   bots = [];
   storm = null;
+  thaw = () => undefined;
 });
 
 afterEach(async () => {
   for (const bot of bots) await bot.stop('SIGKILL');
+  thaw();
   await proxy.close();
   await storm?.end();
   await slack.stop();
@@ -57,13 +60,16 @@ async function approve(): Promise<void> {
 }
 
 /** A run whose signal was sent to a backend that does not heed it before it is thawed. */
-async function beginRun(): Promise<{ thaw(): void }> {
+async function beginRun(): Promise<void> {
   storm = await makeRowLockStorm(watched);
   const { rootPid } = storm;
   process.kill(rootPid, 'SIGSTOP');
+  thaw = () => {
+    thaw = () => undefined;
+    process.kill(rootPid, 'SIGCONT');
+  };
   await approve();
-  await untilRun(state, 'the act to be sent', (run) => run.sent_at !== null);
-  return { thaw: () => process.kill(rootPid, 'SIGCONT') };
+  await untilVerifying(watched);
 }
 
 async function lastCheck(): Promise<string> {
@@ -74,14 +80,14 @@ async function lastCheck(): Promise<string> {
 describe('the service', () => {
   it('is not ready from SIGTERM on, checks no more, ends the run under way, and exits with 0', async () => {
     const bot = await start('installed');
-    const { thaw } = await beginRun();
+    await beginRun();
     const port = portOf(bot);
     const gone = bot.stop('SIGTERM');
-    const seen = await until('readyz to say so', async () => {
+    const said = await until('readyz to say so', async () => {
       const { ready, parts } = await readiness(port);
-      return ready ? null : parts['service'];
+      return parts['service']?.ok === false && { ready, service: parts['service'] };
     });
-    expect(seen).toEqual({ ok: false, detail: 'stopping' });
+    expect(said).toEqual({ ready: false, service: { ok: false, detail: 'stopping' } });
     await until('Slack to be left', () => slack.connected === 0);
     const before = await lastCheck();
     thaw();
@@ -100,7 +106,7 @@ describe('the service', () => {
 
   it('ends at once by a second signal', async () => {
     const bot = await start('installed');
-    const { thaw } = await beginRun();
+    await beginRun();
     bot.child.kill('SIGTERM');
     await until('it to be stopping', () => bot.output().includes('"event":"stopping'));
     expect(await bot.stop('SIGTERM')).toBe(1);
@@ -110,7 +116,7 @@ describe('the service', () => {
 
   it('hands over the run that it cannot end in time, for another to judge', async () => {
     const bot = await start('impatient', { signalUrl: throughProxy(watched, 'actor') });
-    const { thaw } = await beginRun();
+    await beginRun();
     proxy.mode('stall');
     expect(await bot.stop('SIGTERM')).toBe(0);
     expect(await untilRun(state, 'the run', () => true)).toMatchObject({ state: 'running', fence: 2 });

@@ -31,3 +31,11 @@ export async function auditKinds(state: Database): Promise<Record<string, number
   );
   return Object.fromEntries(rows.map((row) => [row.kind, row.count]));
 }
+
+/** The act has reached the server: its worker waits for what comes of it. */
+export async function untilVerifying(watched: Database): Promise<void> {
+  const verifying = "application_name like 'pgorderly/run/%' and query like '%not exists%'";
+  await until('the act to have reached the server', async () => {
+    return (await watched.run(`select from pg_stat_activity where ${verifying}`)).rows.length > 0;
+  });
+}

@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { isRedisHere } from './redis.ts';
 import { newest } from './servers.ts';
 import { until } from './wait.ts';
+import { makeWorkFolder } from './work-folder.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const isRoot = process.getuid?.() === 0;
@@ -30,32 +31,59 @@ describe('a process that runs a server', () => {
   });
 
   it('ends by itself when the server could not start', async () => {
-    const one = launch(start({ shared_buffers: 'nonsense' }));
-    expect(await one.ends()).toBe(1);
+    // Caught, since an error that nobody catches ends any process.
+    const caught = "process.on('uncaughtException', (error) => console.log(error.message));";
+    const one = launch(caught + start({ shared_buffers: 'nonsense' }));
+    expect(await one.ends()).toBe(0);
     expect(one.heard()).toMatch(/did not start.*shared_buffers/s);
     expect(one.processes()).toEqual([]);
   });
 
-  it('ends by itself when the server crashed and was removed', async () => {
+  it('ends by itself when the server crashed, ran again and was removed', async () => {
     const one = launch(`${start()}
       const pid = server.pid();
       process.kill(pid, 'SIGKILL');
       for (let lives = true; lives; await new Promise((resolve) => setTimeout(resolve, 20)))
         try { process.kill(pid, 0); } catch { lives = false; }
+      await server.stop();
+      await server.run();
       await server.remove();`);
     expect(await one.ends()).toBe(0);
   });
 
-  it.runIf(isRoot)('leaves no copy of the binaries when the project lies in a closed folder', async () => {
-    const project = closedProject();
-    const stopped = launch(`${start()} await server.remove(); console.log('removed'); ${stay}`, project);
-    await stopped.says('removed');
-    expect(stopped.left('pgorderly-binaries-')).toEqual([]);
-    const killed = launch(start() + stay, project);
-    await killed.says('started');
-    expect(killed.left('pgorderly-binaries-')).toHaveLength(1);
-    killed.child.kill('SIGKILL');
-    await killed.isGone();
+  // Whoever isn't root runs the server as himself, and reaches his own folders.
+  if (isRoot)
+    it('leaves no copy of the binaries when the project lies in a closed folder', async () => {
+      const project = closedProject();
+      const stopped = launch(`${start()} await server.remove(); console.log('removed'); ${stay}`, project);
+      await stopped.says('removed');
+      expect(stopped.left('pgorderly-binaries-')).toEqual([]);
+      const killed = launch(start() + stay, project);
+      await killed.says('started');
+      expect(killed.left('pgorderly-binaries-')).toHaveLength(1);
+      killed.child.kill('SIGKILL');
+      await killed.isGone();
+    });
+});
+
+describe('a work folder', () => {
+  const make = `
+    import { makeWorkFolder } from './test/support/work-folder.ts';
+    const make = () => makeWorkFolder(process.env.WORK);`;
+
+  it('is left alone while its process lives, though it is empty, and swept once that is dead', async () => {
+    const work = mkdtempSync(join(tmpdir(), 'work-'));
+    onTestFinished(() => rmSync(work, { recursive: true, force: true }));
+    const lives = launch(`process.env.WORK = '${work}'; ${make} make(); console.log('made'); ${stay}`);
+    await lives.says('made');
+    const own = readdirSync(work);
+    makeWorkFolder(work);
+    expect(readdirSync(work)).toEqual(expect.arrayContaining(own));
+    lives.child.kill('SIGKILL');
+    await until('it to die', () => lives.child.signalCode);
+    makeWorkFolder(work);
+    expect(readdirSync(work)).not.toEqual(expect.arrayContaining(own));
+    expect(readdirSync(work)).toHaveLength(2);
   });
 });
 

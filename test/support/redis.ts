@@ -16,8 +16,9 @@ export interface RedisServer {
 }
 
 /** On a port of 127.0.0.1; it ends with this process, however that ends. */
-export async function startRedis(): Promise<RedisServer> {
-  const port = await freePort();
+/** On the port of one that was stopped, where it is told. */
+export async function startRedis(again?: number): Promise<RedisServer> {
+  const port = again ?? (await freePort());
   const folder = mkdtempSync(join(tmpdir(), 'pgorderly-redis-'));
   const options = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
   const command = ['redis-server', '--port', String(port), '--dir', folder, ...options];

@@ -1,9 +1,10 @@
-import { chmodSync, mkdtempSync, readdirSync, rmdirSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll } from 'vitest';
 import { Server } from '../../src/demo/server.ts';
+import { makeWorkFolder } from './work-folder.ts';
 
 const allMajors = [12, 13, 14, 15, 16, 17, 18] as const;
 
@@ -40,7 +41,7 @@ const freeBytes = (folder: string) => {
 const root = freeBytes('/dev/shm') > 2 * 2 ** 30 ? '/dev/shm' : tmpdir();
 let folder: string | null = null;
 
-/** One server of a major, started at the first use and shared by all test files of this worker. */
+/** One server of a major, started at the first use and shared in this process: vitest forks one a test file. */
 export function server(major: number): Promise<Server> {
   return shared(String(major), async () => {
     const started = await Server.start({
@@ -136,13 +137,8 @@ async function shared(key: string, start: () => Promise<Server>): Promise<Server
   return starting;
 }
 
-/** Each server removes its own folder when this process ends, and the last one this (see its tether). */
 function workFolder(): string {
-  if (folder === null) {
-    for (const left of readdirSync(root).filter((name) => name.startsWith('pgorderly-test-'))) removeIfEmpty(left);
-    folder = mkdtempSync(join(root, 'pgorderly-test-'));
-    chmodSync(folder, 0o777);
-  }
+  folder ??= makeWorkFolder(root);
   return folder;
 }
 
@@ -153,14 +149,5 @@ async function asSuperuser(on: Server, sql: string): Promise<void> {
     await client.query(sql);
   } finally {
     await client.end();
-  }
-}
-
-/** What an earlier worker left when its servers had removed theirs. */
-function removeIfEmpty(name: string): void {
-  try {
-    rmdirSync(join(root, name));
-  } catch {
-    // Another worker's, in use.
   }
 }
