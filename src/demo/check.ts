@@ -55,7 +55,7 @@ export async function playStory(stage: Stage, tell: (line: string) => void): Pro
   }
   await step('/pg status is answered', async () => {
     await control.command({ channel: channel.id, user: people.ana, command: '/pg', text: 'status' });
-    return findAnswer(stage, 'targets');
+    return findAnswer(stage, 'Audit head');
   });
 }
 
