@@ -2,30 +2,41 @@ import { styleText } from 'node:util';
 import type { Finding, Outcome, Severity } from '../model.ts';
 import type { CheckDocument, JobEntry } from './check.ts';
 
+type Colour = 'red' | 'yellow' | 'green' | 'cyan';
+
 const signs: Record<Outcome, string> = { ok: '✓', findings: '●', error: '✗', 'cannot-judge': '○' };
-const colours = { ok: 'green', findings: 'red', error: 'red', 'cannot-judge': 'yellow' } as const;
-const severityColours: Record<Severity, 'red' | 'yellow' | 'cyan'> = {
-  critical: 'red',
-  warning: 'yellow',
-  info: 'cyan',
-};
+const colours: Record<Outcome, Colour> = { ok: 'green', findings: 'red', error: 'red', 'cannot-judge': 'yellow' };
+const severityColours: Record<Severity, Colour> = { critical: 'red', warning: 'yellow', info: 'cyan' };
 
 /** A sweep for people: a line a job, below it what it found and what would help. */
 export function renderText(document: CheckDocument): string {
-  const { target, serverVersion, jobs } = document;
+  const { target, serverVersion, jobs } = disarm(document);
   const version = `PostgreSQL ${Math.floor(serverVersion / 10_000)}.${serverVersion % 10_000}`;
   return [`${target} · ${version}`, ...jobs.flatMap(renderJob), '', summarize(jobs), ''].join('\n');
 }
 
+/** Names on a watched server may hold what a terminal obeys, or what turns the reading round: none of it is shown. */
+function disarm(document: CheckDocument): CheckDocument {
+  const plain = (text: string) =>
+    text.replace(/[\p{Cf}\p{Cs}\p{Co}]+/gu, '').replace(/[^\P{Cc}\n]|[\p{Zl}\p{Zp}]/gu, ' ');
+  return JSON.parse(JSON.stringify(document), (_, value) => (typeof value === 'string' ? plain(value) : value));
+}
+
 function renderJob(entry: JobEntry): string[] {
-  const { job, status, reason, durationMs, findings, unjudged } = entry;
-  const why = status === 'error' || status === 'cannot-judge' ? `: ${reason}` : '';
+  const { job, status, durationMs, findings, unjudged } = entry;
+  const failure = failureOf(entry);
   return [
     '',
-    `${paint(colours[status], `${signs[status]} ${job}`)} ${status}${why} (${durationMs} ms)`,
+    `${paint(colours[status], `${signs[status]} ${job}`)} ${status} (${durationMs} ms)`,
     ...findings.flatMap(renderFinding),
-    ...unjudged.flatMap((one) => [`  ○ not judged: ${one.reason}`, `    ${one.remedy}`]),
+    ...(failure === null ? [] : [`  ✗ not looked at: ${failure}`]),
+    ...unjudged.flatMap(({ reason, remedy }) => [`  ○ not judged: ${reason}`, `    ${remedy}`]),
   ];
+}
+
+/** Also beside findings: another node may have failed. */
+function failureOf({ reason, unjudged }: JobEntry): string | null {
+  return unjudged.some((one) => one.reason === reason) ? null : reason;
 }
 
 function renderFinding({ severity, title, summary, evidence, runbooks }: Finding): string[] {
@@ -40,7 +51,7 @@ function renderFinding({ severity, title, summary, evidence, runbooks }: Finding
 function summarize(jobs: readonly JobEntry[]): string {
   const count = (severity: Severity) =>
     jobs.flatMap((job) => job.findings).filter((finding) => finding.severity === severity).length;
-  const blind = jobs.filter((job) => job.unjudged.length > 0 || job.status === 'error').length;
+  const blind = jobs.filter((job) => job.reason !== null).length;
   return [
     `${jobs.length} ${jobs.length === 1 ? 'job' : 'jobs'}: ${count('critical')} critical, ${count('warning')} warning`,
     ...(blind > 0 ? [`${blind} not fully judged`] : []),
@@ -52,6 +63,6 @@ function indent(text: string): string[] {
 }
 
 /** Colour on a terminal only, and never where NO_COLOR is set. */
-function paint(colour: 'red' | 'yellow' | 'green' | 'cyan', text: string): string {
+function paint(colour: Colour, text: string): string {
   return process.stdout.isTTY && !process.env['NO_COLOR'] ? styleText(colour, text) : text;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { explain, PgorderlyError } from '../errors.ts';
+import { codeOf, explain, PgorderlyError } from '../errors.ts';
 
 /** Gives the exit code, if it isn't 0: 1 failed, 2 wrong usage; `check` has codes of its own. */
 type Run = () => Promise<unknown>;
@@ -8,6 +9,11 @@ type Run = () => Promise<unknown>;
 const { version } = JSON.parse(readFileSync(new URL(import.meta.resolve('#package/package.json')), 'utf8')) as {
   version: string;
 };
+
+const checkHelp = `
+Without --url, PGHOST or PGSERVICE names the server. --threshold lock-chains.minWaitSeconds=0 reports everything.
+For a server that cannot be reached or is not supported --json prints no document: the reason is on standard
+error, the exit code 3.`;
 
 /** Each command's code is loaded when it is run: `check` needs neither Slack's libraries nor the queue's. */
 function createProgram(): Command {
@@ -27,11 +33,15 @@ function createProgram(): Command {
     .description('look once, from a terminal; exit 2 critical, 1 warning, 3 not judged or failed, 0 well')
     .argument('<job...>', 'job names, or all')
     .option('--url <url>', 'of the server: postgres://user@host:5432/database')
-    .option('--all-databases', 'look into each database that the login may connect to')
+    .option(
+      '--all-databases',
+      'where a job looks into one database, into each (sessions and locks are seen in all anyway)',
+    )
     .option('--config <file>', 'take the server from a configuration')
     .option('--target <name>', 'of the configuration')
     .option('--json', 'print one JSON document')
-    .option('--threshold <job.name=number>', 'may be repeated', (one: string, all: string[]) => [...all, one], [])
+    .addOption(new Option('--threshold <job.name=number>', 'may be repeated').argParser(collect).default([], 'none'))
+    .addHelpText('after', checkHelp)
     .action((names, options) => end(async () => (await import('./check.ts')).check(names, options)));
   program
     .command('demo')
@@ -116,7 +126,13 @@ async function print(make: () => Promise<string[]>): Promise<void> {
 
 async function end(run: Run): Promise<void> {
   const code = await run();
+  // What was printed may have failed: that is told at the next turn.
+  await setImmediate();
   process.exit(typeof code === 'number' ? code : 0);
+}
+
+function collect(one: string, all: string[]): string[] {
+  return [...all, one];
 }
 
 function toPort(text: string): number {
@@ -128,12 +144,28 @@ function toPort(text: string): number {
 /** `check` says 3 for whatever kept it from looking, so that a monitor never takes that for a finding. */
 const isCheck = process.argv[2] === 'check';
 
+// Whoever reads our output may leave early, as `head` does: the command goes on to its own exit code.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error) => {
+    if (codeOf(error) !== 'EPIPE') fail(error);
+  });
+
 try {
   await createProgram().parseAsync();
 } catch (error) {
+  fail(error);
+}
+
+function fail(error: unknown): never {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : isCheck ? 3 : 2);
   console.error(`pgorderly: ${explain(error)}`);
-  if (!(error instanceof PgorderlyError)) console.error('  This is a defect of pgorderly; DEBUG=1 shows where.');
+  if (isDefect(error)) console.error('  This is a defect of pgorderly: please report it, with what DEBUG=1 shows.');
   if (process.env['DEBUG']) console.error(error);
   process.exit(isCheck ? 3 : error instanceof PgorderlyError && error.code === 'usage' ? 2 : 1);
+}
+
+/** What the system refuses, such as a full disk, is none of ours. */
+function isDefect(error: unknown): boolean {
+  if (error instanceof PgorderlyError) return error.code === 'internal';
+  return !(error instanceof Error && 'syscall' in error);
 }

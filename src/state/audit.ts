@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { PgorderlyError } from '../errors.ts';
 import type { Queryable } from './database.ts';
 
 export interface AuditEvent {
@@ -32,7 +33,7 @@ export async function appendAudit(db: Queryable, event: AuditEvent): Promise<Aud
     'select seq, hash, clock_timestamp() as at from audit_head for update',
   );
   const head = rows[0];
-  if (!head) throw new Error('the audit has no head row');
+  if (!head) throw new PgorderlyError('audit-broken', 'the audit has no head row');
   const seq = Number(head.seq) + 1;
   const entry = canonicalEntry(seq, head.at, event);
   const hash = hashEntry(head.hash, entry);
@@ -49,7 +50,7 @@ export async function appendAudit(db: Queryable, event: AuditEvent): Promise<Aud
 export async function readAuditHead(db: Queryable): Promise<AuditHead> {
   const { rows } = await db.query<{ seq: string; hash: string }>('select seq, hash from audit_head');
   const head = rows[0];
-  if (!head) throw new Error('the audit has no head row');
+  if (!head) throw new PgorderlyError('audit-broken', 'the audit has no head row');
   return { seq: Number(head.seq), hash: head.hash };
 }
 
