@@ -116,7 +116,7 @@ function explainFailure(error: unknown): unknown {
   if (error instanceof PgorderlyError || !(error instanceof Error)) return error;
   if (code === '42P01')
     return new PgorderlyError('audit-broken', 'this database holds no audit', {
-      hint: 'Is it the state database? The first pgorderly start makes the tables.',
+      hint: 'Is it the state database, and may its login use the schema pgorderly? The first start makes the tables.',
       cause: error,
     });
   return new PgorderlyError('state-unreachable', `the state database did not answer: ${error.message || code}`, {

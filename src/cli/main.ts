@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { codeOf, explain, PgorderlyError } from '../errors.ts';
 
@@ -22,12 +23,36 @@ function createProgram(): Command {
     .version(version)
     .showSuggestionAfterError()
     .showHelpAfterError('(see pgorderly --help)')
+    .configureOutput({ writeErr: (text) => process.stderr.write(withoutPasswords(text)) })
     .exitOverride();
   program
     .command('start')
     .description('run the service')
     .requiredOption('--config <file>', 'the configuration, see config.example.yaml')
     .action((options) => end(async () => (await import('./start.ts')).start(options)));
+  addCheck(program);
+  program
+    .command('demo')
+    .description('real trouble on a server of its own, and a local Slack to mend it in')
+    .option('--check', 'play the story without a person, and exit 0 or 1')
+    .option('--port <number>', 'of the page', toPort)
+    .action((options) => end(async () => (await import('./demo.ts')).demo(options)));
+  program
+    .command('jobs')
+    .description('list what is looked for, with thresholds')
+    .action(() => print(async () => [(await import('./jobs.ts')).listJobs()]));
+  addRunbooks(program);
+  addAudit(program);
+  addConfig(program);
+  program
+    .command('docs')
+    .description('write the generated pages of docs/')
+    .option('--check', 'only say whether they are up to date')
+    .action((options) => end(async () => (await import('./docs.ts')).docs(options)));
+  return program;
+}
+
+function addCheck(program: Command): void {
   program
     .command('check')
     .description('look once, from a terminal; exit 2 critical, 1 warning, 3 not judged or failed, 0 well')
@@ -43,33 +68,19 @@ function createProgram(): Command {
     .addOption(new Option('--threshold <job.name=number>', 'may be repeated').argParser(collect).default([], 'none'))
     .addHelpText('after', checkHelp)
     .action((names, options) => end(async () => (await import('./check.ts')).check(names, options)));
-  program
-    .command('demo')
-    .description('real trouble on a server of its own, and a local Slack to mend it in')
-    .option('--check', 'play the story without a person, and exit 0 or 1')
-    .option('--port <number>', 'of the page', toPort)
-    .action((options) => end(async () => (await import('./demo.ts')).demo(options)));
-  program
-    .command('jobs')
-    .description('list what is looked for, with thresholds')
-    .action(() => print(async () => [(await import('./jobs.ts')).listJobs()]));
-  program.addCommand(runbooksCommand());
-  program.addCommand(auditCommand());
-  program.addCommand(configCommand());
-  program
-    .command('docs')
-    .description('write the generated pages of docs/')
-    .option('--check', 'only say whether they are up to date')
-    .action((options) => end(async () => (await import('./docs.ts')).docs(options)));
-  return program;
 }
 
-function runbooksCommand(): Command {
-  const command = new Command('runbooks').description('what can be done about it').exitOverride();
+function addRunbooks(program: Command): void {
+  const command = program.command('runbooks').description('what can be done about it');
   command
     .command('list', { isDefault: true })
     .description('list them, with their parameters')
-    .action(() => print(async () => [await (await import('./runbooks.ts')).listRunbooks()]));
+    .allowExcessArguments()
+    .action((_, { args }: Command) => {
+      // The default command takes every word that is no other, also a mistyped one.
+      if (args.length > 0) command.error(`error: unknown command '${args[0]}': there are list and check`);
+      return print(async () => [await (await import('./runbooks.ts')).listRunbooks()]);
+    });
   command
     .command('check')
     .description('say everything that is wrong with the runbooks of a folder')
@@ -81,13 +92,10 @@ function runbooksCommand(): Command {
         return exitCode;
       }),
     );
-  return command;
 }
 
-function auditCommand(): Command {
-  const command = new Command('audit')
-    .description('the record of all that was asked, approved and done')
-    .exitOverride();
+function addAudit(program: Command): void {
+  const command = program.command('audit').description('the record of all that was asked, approved and done');
   const withState = (name: string) =>
     command
       .command(name)
@@ -107,17 +115,15 @@ function auditCommand(): Command {
     .description('write every entry, in order')
     .addOption(new Option('--format <format>').choices(['jsonl']).default('jsonl'))
     .action((options) => end(async () => (await import('./audit.ts')).exportAudit(options, console.log)));
-  return command;
 }
 
-function configCommand(): Command {
-  const command = new Command('config').description('work with the configuration').exitOverride();
+function addConfig(program: Command): void {
+  const command = program.command('config').description('work with the configuration');
   command
     .command('check')
     .description('say everything that is wrong with it, and where')
     .option('--config <file>', 'the configuration', 'pgorderly.yaml')
     .action(({ config }) => end(async () => (await import('./config.ts')).checkConfig(config)));
-  return command;
 }
 
 async function print(make: () => Promise<string[]>): Promise<void> {
@@ -158,10 +164,15 @@ try {
 
 function fail(error: unknown): never {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : isCheck ? 3 : 2);
-  console.error(`pgorderly: ${explain(error)}`);
+  console.error(withoutPasswords(`pgorderly: ${explain(error)}`));
   if (isDefect(error)) console.error('  This is a defect of pgorderly: please report it, with what DEBUG=1 shows.');
-  if (process.env['DEBUG']) console.error(error);
+  if (process.env['DEBUG']) console.error(withoutPasswords(inspect(error)));
   process.exit(isCheck ? 3 : error instanceof PgorderlyError && error.code === 'usage' ? 2 : 1);
+}
+
+/** A URL in the wrong place is quoted in what is said of that place. */
+function withoutPasswords(text: string): string {
+  return text.replace(/(:\/\/[^\s:/@]*):\S*@/g, '$1:…@').replace(/([?&](?:ssl)?password=)[^\s&'"]*/g, '$1…');
 }
 
 /** What the system refuses, such as a full disk, is none of ours. */

@@ -1,11 +1,13 @@
+import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { CheckDocument } from '../../src/cli/check.ts';
-import { pgorderly } from '../support/command.ts';
+import { pgorderly, program } from '../support/command.ts';
 import { makeRowLockStorm } from '../support/illness.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { startProxy } from '../support/proxy.ts';
-import { createDatabase, type Database, majors } from '../support/servers.ts';
+import { createDatabase, type Database, majors, newest } from '../support/servers.ts';
+import { withoutChatAndQueue } from './preload.ts';
 
 describe.each(majors)('pgorderly check on PostgreSQL %i', (major) => {
   let database: Database;
@@ -55,7 +57,7 @@ describe('pgorderly check, used wrongly or on the wrong server', () => {
   let database: Database;
   let cleanUp: (() => unknown)[] = [];
   beforeAll(async () => {
-    database = await createDatabase(majors.at(-1) ?? 18);
+    database = await createDatabase(newest);
   });
   afterEach(async () => {
     for (const clean of cleanUp) await clean();
@@ -71,11 +73,17 @@ describe('pgorderly check, used wrongly or on the wrong server', () => {
     ['several hosts', ['all', '--url', 'postgres://a@h1,h2/x'], 'names several hosts'],
     ['a URL of something else', ['all', '--url', 'mysql://a@h/x'], 'postgres://'],
     ['no server at all', ['all'], 'no server was named'],
+    ['a blank threshold', ['all', '--threshold', 'lock-chains.minWaitSeconds= '], 'is not <job>.<name>'],
+    ['a target without a file', ['all', '--target', 'x'], '--target needs --config'],
+    ['a server and a file', ['all', '--config', 'x.yaml', '--url', 'postgres://a@h/x'], '--config excludes --url'],
+    ['a file that is not there', ['all', '--config', '/nonexistent.yaml'], 'does not exist'],
   ])('exits with 3 and says what is right for %s', async (_, words, says) => {
     const ran = await pgorderly([
       'check',
       ...words,
-      ...(words.includes('--url') || says === 'no server was named' ? [] : ['--url', 'postgres://a@127.0.0.1:1/x']),
+      ...(words.includes('--url') || words.includes('--config') || says === 'no server was named'
+        ? []
+        : ['--url', 'postgres://a@127.0.0.1:1/x']),
     ]);
     expect(ran).toMatchObject({ code: 3, out: '' });
     expect(ran.err).toContain(says);
@@ -128,15 +136,38 @@ describe('pgorderly check, used wrongly or on the wrong server', () => {
     expect(ran.err.split('\n').length).toBeLessThan(5);
   });
 
-  it('loads neither Slack nor the queue', async () => {
-    const ran = await pgorderly(['check', 'all', '--url', database.url('monitor')], {
-      NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
-        "process.on('exit', () => process.stderr.write(Object.keys(process.getBuiltinModule?.('module')?._cache ?? {}).join('\\n')))",
-      )}`,
+  it('looks into a whole sweep without the libraries of Slack and of the queue', async () => {
+    const ran = await pgorderly(['check', 'all', '--url', database.url('monitor')], withoutChatAndQueue);
+    expect(ran).toMatchObject({ code: 0, err: '' });
+  });
+
+  it('takes the server from PGHOST and its like, and names it', async () => {
+    const { host, port } = database.server;
+    const named = { PGHOST: host, PGPORT: String(port), PGUSER: 'monitor', PGDATABASE: database.name };
+    const { code, out } = await pgorderly(['check', 'all'], named);
+    expect(code).toBe(0);
+    expect(out).toContain(`monitor@${host}:${port}/${database.name} · PostgreSQL `);
+  });
+
+  it('ends at once by Ctrl-C, silently, while a server does not answer', async () => {
+    const silent = createServer((socket) => socket.on('error', () => socket.destroy()));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    cleanUp.push(() => silent.close());
+    const { port } = silent.address() as { port: number };
+    const connected = new Promise((resolve) => silent.once('connection', resolve));
+    const url = `postgres://a@127.0.0.1:${port}/x`;
+    const child = spawn(process.execPath, [program, 'check', 'all', '--url', url], {
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
-    expect(ran.code).toBe(0);
-    expect(ran.err).toContain('/pg/');
-    expect(ran.err).not.toMatch(/@slack|bullmq/);
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+    await connected;
+    child.kill('SIGINT');
+    expect(await new Promise((resolve) => child.once('close', (_, signal) => resolve(signal)))).toBe('SIGINT');
+    expect(said).toBe('');
   });
 });
 
