@@ -28,7 +28,7 @@ describe.skipIf(!browserAvailable())('a person in a browser', () => {
   });
 
   it('presses Approve, and the sessions that wait come through', async () => {
-    const storm = await makeRowLockStorm(watched);
+    const storm = await makeRowLockStorm(watched, 2, 2);
     const { page } = browser;
     await page.goto(slack.url);
     await page.locator('.actas select').selectOption('U0MIRA');
@@ -36,7 +36,7 @@ describe.skipIf(!browserAvailable())('a person in a browser', () => {
     await card.getByRole('button', { name: 'Approve', exact: true }).click();
     await storm.through;
     await card.getByText('Fixed by terminate-session').waitFor();
-    expect(await card.innerText()).toMatch(/waiting sessions 2 → [01],/);
+    expect(await card.innerText()).toContain('waiting sessions 2 → 0');
     await card.locator('.thread-summary').click();
     await page.locator('.thread-pane').getByText('verified after').waitFor();
     expect(await page.locator('.badge-eph').count()).toBeGreaterThan(0);
