@@ -7,6 +7,7 @@ import {
   rootsOf,
   victimsOf,
 } from './lock-chains.graph.ts';
+import type { Queue } from './lock-chains.queues.ts';
 import { isIdleInTransaction } from './shared/sessions.ts';
 
 /** One row of lock-chains.names.sql. */
@@ -19,6 +20,8 @@ export interface RelationName {
 
 export interface LockFacts {
   sessions: readonly ChainSession[];
+  /** Left out where each session's `blockedBy` says all. */
+  queues?: readonly Queue[];
   prepared: readonly PreparedWait[];
   /** Empty where they could not be read. */
   names: readonly RelationName[];
@@ -49,7 +52,7 @@ export interface Chain {
 
 /** All chains, the one with most victims first. */
 export function findChains(facts: LockFacts): Chain[] {
-  const graph = buildGraph(facts.sessions, facts.prepared);
+  const graph = buildGraph(facts.sessions, facts.prepared, facts.queues);
   const names = new Map(facts.names.map((name) => [name.oid, name]));
   const objectOf = (waiter: ChainSession) => contendedBy(graph, waiter, names);
   const chains = rootsOf(graph).flatMap((root) => {

@@ -1,3 +1,4 @@
+import { edgesOf, isConflict, type Place, type Queue, strongest } from './lock-chains.queues.ts';
 import type { Session } from './shared/sessions.ts';
 
 /** One row of lock-chains.sql: a session that waits, or that others wait for. */
@@ -10,7 +11,7 @@ export interface ChainSession extends Session {
   rowOf: number | null;
   /** Relations it has locked for more than reading, by oid: a table comes before its own indexes. */
   writes: readonly number[] | null;
-  /** Null if it does not wait; 0 is a prepared transaction. */
+  /** Null if it does not wait; 0 is a prepared transaction. Of many, some. */
   blockedBy: readonly number[] | null;
   lockType: string | null;
   mode: string | null;
@@ -28,6 +29,7 @@ export interface ChainSession extends Session {
 export interface PreparedWait {
   pid: number;
   gid: string;
+  virtualTransaction?: string;
   owner: string | null;
   database: string | null;
   preparedSeconds: number;
@@ -41,29 +43,33 @@ export interface Graph {
   /** Those who wait and those who block, parallel groups once. */
   sessions: ReadonlyMap<number, ChainSession>;
   prepared: ReadonlyMap<string, PreparedWait>;
+  queues: readonly Queue[];
+  /** Enough to find all roots and victims; see `edgesOf`. */
   blockersOf: ReadonlyMap<number, readonly Blocker[]>;
   waitersOf: ReadonlyMap<Blocker, readonly number[]>;
 }
 
-export function buildGraph(rows: readonly ChainSession[], preparedWaits: readonly PreparedWait[]): Graph {
+export function buildGraph(
+  rows: readonly ChainSession[],
+  preparedWaits: readonly PreparedWait[],
+  given: readonly Queue[] = [],
+): Graph {
   const sessions = foldWorkers(rows);
-  const leaderOf = new Map(rows.map((row) => [row.pid, row.leaderPid ?? row.pid]));
   const prepared = new Map(preparedWaits.map((wait) => [wait.gid, wait]));
+  const queues = [...given, ...ownQueues({ rows, sessions, preparedWaits, given })];
   const blockersOf = new Map<number, Blocker[]>();
   const waitersOf = new Map<Blocker, number[]>();
-  for (const session of sessions.values()) {
-    const gids = preparedWaits.filter((wait) => leaderOf.get(wait.pid) === session.pid).map((wait) => wait.gid);
-    // A blocker that is in no row has gone since.
-    const pids = (session.blockedBy ?? []).filter((pid) => pid !== session.pid && sessions.has(pid));
-    const blockers = [...new Set<Blocker>([...pids, ...gids])];
-    if (blockers.length > 0) blockersOf.set(session.pid, blockers);
-    for (const blocker of blockers) {
+  for (const [waiter, blockers] of queues.flatMap(edgesOf)) {
+    const known = blockersOf.get(waiter) ?? [];
+    const more = blockers.filter((blocker) => !known.includes(blocker));
+    if (known.length + more.length > 0) blockersOf.set(waiter, [...known, ...more]);
+    for (const blocker of more) {
       const waiters = waitersOf.get(blocker);
-      if (waiters) waiters.push(session.pid);
-      else waitersOf.set(blocker, [session.pid]);
+      if (waiters) waiters.push(waiter);
+      else waitersOf.set(blocker, [waiter]);
     }
   }
-  return { sessions, prepared, blockersOf, waitersOf };
+  return { sessions, prepared, queues, blockersOf, waitersOf };
 }
 
 /** Who blocks and does not wait. Deadlocked sessions have no root: the server ends those itself. */
@@ -87,20 +93,83 @@ export function victimsOf(graph: Graph, ...from: Blocker[]): Map<number, Blocker
 }
 
 /** Who goes on once this one is gone: all whose blockers are it, or are freed by then themselves. */
-export function freedBy(graph: Graph, gone: Blocker): Set<number> {
+export function freedBy({ queues }: Graph, gone: Blocker): Set<number> {
+  const past = new Set<Blocker>([gone]);
   const freed = new Set<number>();
-  const waitsFor = new Map([...graph.blockersOf].map(([pid, blockers]) => [pid, blockers.length]));
-  const queue = [gone];
-  for (let blocker = queue.shift(); blocker !== undefined; blocker = queue.shift()) {
-    for (const waiter of graph.waitersOf.get(blocker) ?? []) {
-      const left = (waitsFor.get(waiter) ?? 1) - 1;
-      waitsFor.set(waiter, left);
-      if (left > 0 || waiter === gone) continue;
-      freed.add(waiter);
-      queue.push(waiter);
+  const left = tally(queues.flatMap(({ waiters }) => waiters.map(({ who }) => who)));
+  const heldBy = queuesBy(queues, ({ holders }) => holders);
+  const through = new Set<Place<number>>();
+  const open = [...(heldBy.get(gone) ?? []), ...(queuesBy(queues, ({ waiters }) => waiters).get(gone) ?? [])];
+  for (let queue = open.shift(); queue; queue = open.shift()) {
+    for (const place of passing(queue, past, through)) {
+      const waits = (left.get(place.who) ?? 1) - 1;
+      left.set(place.who, waits);
+      if (waits > 0) continue;
+      past.add(place.who);
+      freed.add(place.who);
+      open.push(...(heldBy.get(place.who) ?? []));
     }
   }
   return freed;
+}
+
+/** Who gets this lock when those are past, one after the other: whoever takes it from this is past before the next. */
+function* passing(queue: Queue, past: ReadonlySet<Blocker>, through: Set<Place<number>>): Generator<Place<number>> {
+  const left = queue.holders.filter(({ who }) => !past.has(who));
+  const ahead: Place<number>[] = [];
+  for (const place of queue.waiters) {
+    if (past.has(place.who)) continue;
+    const isInTheWay = ({ who, mode }: Place<Blocker>) => who !== place.who && isConflict(place.mode, mode);
+    const isBlocked = left.some(isInTheWay) || ahead.some(isInTheWay);
+    if (!isBlocked && !through.has(place)) {
+      through.add(place);
+      yield place;
+    }
+    // Of those who stay one of each mode is enough.
+    if (!past.has(place.who) && !ahead.some(({ mode }) => mode === place.mode)) ahead.push(place);
+  }
+}
+
+function queuesBy(
+  queues: readonly Queue[],
+  places: (queue: Queue) => readonly Place<Blocker>[],
+): Map<Blocker, Queue[]> {
+  const found = new Map<Blocker, Queue[]>();
+  for (const queue of queues) {
+    for (const who of new Set(places(queue).map((place) => place.who))) {
+      const own = found.get(who);
+      if (own) own.push(queue);
+      else found.set(who, [queue]);
+    }
+  }
+  return found;
+}
+
+function tally(pids: readonly number[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const pid of pids) counts.set(pid, (counts.get(pid) ?? 0) + 1);
+  return counts;
+}
+
+interface Known {
+  rows: readonly ChainSession[];
+  sessions: ReadonlyMap<number, ChainSession>;
+  preparedWaits: readonly PreparedWait[];
+  given: readonly Queue[];
+}
+
+/** For each whose blockers are told by name: a lock of its own that all of them hold. */
+function ownQueues({ rows, sessions, preparedWaits, given }: Known): Queue[] {
+  const leaderOf = new Map(rows.map((row) => [row.pid, row.leaderPid ?? row.pid]));
+  const queued = new Set(given.flatMap(({ waiters }) => waiters.map(({ who }) => who)));
+  return [...sessions.values()].flatMap(({ pid, blockedBy }) => {
+    if (queued.has(pid) || blockedBy === null) return [];
+    const gids = preparedWaits.filter((wait) => leaderOf.get(wait.pid) === pid).map((wait) => wait.gid);
+    // A blocker that is in no row has gone since.
+    const pids = blockedBy.filter((blocker) => blocker !== pid && sessions.has(blocker));
+    const holders = [...new Set<Blocker>([...pids, ...gids])].map((who) => ({ who, mode: strongest }));
+    return holders.length > 0 ? [{ holders, waiters: [{ who: pid, mode: strongest }] }] : [];
+  });
 }
 
 /** A parallel worker's wait is its leader's. */

@@ -1,4 +1,4 @@
--- Which prepared transaction does each waiting session wait for, where pg_blocking_pids only says 0?
+-- Which prepared transaction does each waiting session wait for, where pg_locks shows nothing but its virtual transaction?
 with
   locks as materialized (
     select *
@@ -38,6 +38,7 @@ with
 select distinct
   w.pid,
   p.gid,
+  p.virtualtransaction as "virtualTransaction",
   p.owner::text as owner,
   p.in_database::text as database,
   extract(epoch from pg_catalog.clock_timestamp() - p.prepared)::float8 as "preparedSeconds",

@@ -1,22 +1,59 @@
 -- Who waits for a heavyweight lock, for whom and since when, and what do they and those who block them do and hold?
 with
+  -- The modes in the order of table 13.2 of the manual, and for each, as bits, those that conflict with it.
+  modes as (
+    select
+      array['AccessShareLock', 'RowShareLock', 'RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock',
+        'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'] as names,
+      array[128, 192, 240, 248, 236, 252, 254, 255] as conflicts
+  ),
   locks as materialized (
     select *
     from pg_catalog.pg_locks
     where mode <> 'SIReadLock'
   ),
-  -- pg_blocking_pids stops the lock manager for a moment, so only those who wait are asked about.
   waits as materialized (
     select
       l.pid, l.locktype, l.mode, l.database, l.relation, l.classid, l.objid, l.objsubid,
-      pg_catalog.pg_blocking_pids(l.pid) as blocked_by,
-      -- Before 14 there is no waitstart; in 14 and later it is null for the first milliseconds of a wait.
-      pg_catalog.to_jsonb(l) ? 'waitstart' as knows_since,
       (pg_catalog.to_jsonb(l) ->> 'waitstart')::timestamptz as since
     from locks l
     where not l.granted
       and l.pid is not null
     limit 5000
+  ),
+  -- pg_blocking_pids stops the lock manager for a moment for each who waits; who holds what is one look for all.
+  queues as materialized (
+    select
+      pg_catalog.row_number() over () as queue,
+      pg_catalog.array_agg(l.pid) as pids,
+      pg_catalog.array_agg(pg_catalog.array_position(m.names, l.mode)) as ranks,
+      pg_catalog.array_agg(l.granted) as granted,
+      pg_catalog.array_agg(l.virtualtransaction) as transactions,
+      pg_catalog.bit_or(m.conflicts[pg_catalog.array_position(m.names, l.mode)]) filter (where not l.granted) as unwanted
+    from locks l
+    cross join modes m
+    group by l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid, l.classid, l.objid,
+      l.objsubid
+    having pg_catalog.bool_or(not l.granted)
+  ),
+  -- Who waits in a queue, and who is in the way of somebody there. A prepared transaction has no pid.
+  members as materialized (
+    select
+      coalesce(u.pid, 0) as pid,
+      pg_catalog.json_agg(pg_catalog.json_build_array(
+        q.queue,
+        u.rank - 1,
+        u.granted,
+        case when u.pid is null then u.transaction end
+      )) as places
+    from queues q
+    cross join lateral rows from (
+      pg_catalog.unnest(q.pids), pg_catalog.unnest(q.ranks), pg_catalog.unnest(q.granted),
+      pg_catalog.unnest(q.transactions)
+    ) u (pid, rank, granted, transaction)
+    where not u.granted
+      or (1 << (u.rank - 1)) & q.unwanted <> 0
+    group by coalesce(u.pid, 0)
   ),
   -- Which tables a row lock may be about: the row's own lock says it, else what its two transactions have both written.
   held as (
@@ -30,7 +67,7 @@ with
           and l.mode <> 'AccessShareLock'
       ) as writes
     from locks l
-    where l.pid is not null
+    where l.pid in (select m.pid from members m)
     group by l.pid
   ),
   activity as materialized (
@@ -54,14 +91,12 @@ with
     from pg_catalog.pg_stat_activity a
   ),
   involved as (
-    select w.pid from waits w
-    union
-    select b.pid from waits w cross join lateral pg_catalog.unnest(w.blocked_by) b (pid)
+    select m.pid from members m
     union
     select a.leader from activity a join waits w on w.pid = a.pid
   )
 select
-  a.pid,
+  i.pid,
   a.leader as "leaderPid",
   (extract(epoch from a.backend_start) * 1000000)::bigint::text as "backendStart",
   (extract(epoch from a.xact_start) * 1000000)::bigint::text as "xactStart",
@@ -80,7 +115,7 @@ select
   a.backend_type = 'autovacuum worker' and a.query like '%(to prevent wraparound)' as "preventsWraparound",
   h.row_of as "rowOf",
   h.writes,
-  w.blocked_by as "blockedBy",
+  m.places,
   w.locktype as "lockType",
   w.mode,
   w.database as "lockDatabaseOid",
@@ -90,15 +125,20 @@ select
   coalesce(w.database, a.datid) in (0, own.datid) as "isNameable",
   case
     when w.pid is null then null
-    when w.knows_since then coalesce(extract(epoch from pg_catalog.clock_timestamp() - w.since), 0)
+    when s.is_known then coalesce(extract(epoch from pg_catalog.clock_timestamp() - w.since), 0)
     else extract(epoch from pg_catalog.clock_timestamp() - a.query_start)
   end::float8 as "waitSeconds",
-  case when w.knows_since then 'waitstart' else 'query_start' end as "waitSource",
+  case when s.is_known then 'waitstart' else 'query_start' end as "waitSource",
   pg_catalog.current_setting('max_connections')::int as "maxConnections",
   nullif(a.query, '<insufficient privilege>') as query
-from activity a
+from involved i
+left join activity a on a.pid = i.pid
 join activity own on own.pid = pg_catalog.pg_backend_pid()
-left join waits w on w.pid = a.pid
-left join held h on h.pid = a.pid
-where a.pid in (select i.pid from involved i)
+-- Before 14 there is no waitstart; in 14 and later it is null for the first milliseconds of a wait.
+cross join (select pg_catalog.to_jsonb(l) ? 'waitstart' as is_known from locks l limit 1) s
+left join members m on m.pid = i.pid
+left join waits w on w.pid = i.pid
+left join held h on h.pid = i.pid
+where a.pid is not null
+  or i.pid = 0
 limit 10000

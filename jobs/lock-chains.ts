@@ -1,15 +1,8 @@
-import { type Ask, defineJob, type JudgeContext } from '../src/detect/job.ts';
+import { defineJob, type JudgeContext } from '../src/detect/job.ts';
 import type { Judged, Severity } from '../src/model.ts';
-import {
-  type Chain,
-  findChains,
-  holdOf,
-  type LockFacts,
-  longestWait,
-  type RelationName,
-  victimSessions,
-} from './lock-chains.chain.ts';
-import type { ChainSession, PreparedWait } from './lock-chains.graph.ts';
+import { type Chain, findChains, holdOf, type LockFacts, longestWait, victimSessions } from './lock-chains.chain.ts';
+import { gatherLocks } from './lock-chains.gather.ts';
+import type { ChainSession } from './lock-chains.graph.ts';
 import { offersFor } from './lock-chains.offers.ts';
 import { summarize, titleOf } from './lock-chains.text.ts';
 import { drawTree } from './lock-chains.tree.ts';
@@ -49,24 +42,13 @@ export const lockChains = defineJob({
     victimCount: { label: 'waiting sessions', unit: 'sessions' },
     longestWaitSeconds: { label: 'oldest wait', unit: 'seconds' },
   },
-  gather,
+  gather: gatherLocks,
   judge(facts: LockFacts, context: Context) {
     const findings = findChains(facts).flatMap((chain) => judgeChain(chain, context) ?? []);
     const what = 'what those who block are doing is not judged';
     return { findings, unjudged: context.node.seesAll ? [] : [unjudgedForBlindRole(context.node.role, what)] };
   },
 });
-
-async function gather(ask: Ask): Promise<LockFacts> {
-  const sessions = (await ask()) as unknown as ChainSession[];
-  const isPreparedInvolved = sessions.some((session) => session.blockedBy?.includes(0));
-  const prepared = (isPreparedInvolved ? await ask('prepared') : []) as unknown as PreparedWait[];
-  const oids = sessions.flatMap(({ relationOid, rowOf, writes }) => [relationOid, rowOf, ...(writes ?? [])]);
-  const known = [...new Set(oids.filter((oid) => oid !== null))];
-  // Names may be refused: pg_class itself may be what is locked. The finding says "relation 16423" then.
-  const names = known.length > 0 ? await ask('names', [known]).catch(() => []) : [];
-  return { sessions, prepared, names: names as unknown as RelationName[] };
-}
 
 function judgeChain(chain: Chain, context: Context): Judged | null {
   const severity = grade(chain, context.thresholds);
