@@ -71,7 +71,7 @@ function orderBy(queue: Queue, { one, place, answers, put }: Asked): void {
   queue.waiters.forEach((other, otherPlace) => {
     if (other.who === one.who || holders.has(other.who) || !isConflict(one.mode, other.mode)) return;
     if (answer.has(other.who)) put(otherPlace, place);
-    else if (!answers.has(other.who)) put(place, otherPlace);
+    else put(place, otherPlace);
   });
 }
 
