@@ -43,7 +43,11 @@ export interface Graph {
   /** Those who wait and those who block, parallel groups once. */
   sessions: ReadonlyMap<number, ChainSession>;
   prepared: ReadonlyMap<string, PreparedWait>;
-  queues: readonly Queue[];
+  /** The locks that each holds, and those that it waits for. */
+  heldBy: ReadonlyMap<Blocker, readonly Queue[]>;
+  wantedBy: ReadonlyMap<Blocker, readonly Queue[]>;
+  /** More than one only for a parallel group. */
+  waitCounts: ReadonlyMap<number, number>;
   /** Enough to find all roots and victims; see `edgesOf`. */
   blockersOf: ReadonlyMap<number, readonly Blocker[]>;
   waitersOf: ReadonlyMap<Blocker, readonly number[]>;
@@ -69,7 +73,11 @@ export function buildGraph(
       else waitersOf.set(blocker, [waiter]);
     }
   }
-  return { sessions, prepared, queues, blockersOf, waitersOf };
+  const heldBy = queuesBy(queues, ({ holders }) => holders);
+  const wantedBy = queuesBy(queues, ({ waiters }) => waiters);
+  const waitCounts = new Map<number, number>();
+  for (const { who } of queues.flatMap(({ waiters }) => waiters)) waitCounts.set(who, (waitCounts.get(who) ?? 0) + 1);
+  return { sessions, prepared, heldBy, wantedBy, waitCounts, blockersOf, waitersOf };
 }
 
 /** Who blocks and does not wait. Deadlocked sessions have no root: the server ends those itself. */
@@ -93,18 +101,17 @@ export function victimsOf(graph: Graph, ...from: Blocker[]): Map<number, Blocker
 }
 
 /** Who goes on once this one is gone: all whose blockers are it, or are freed by then themselves. */
-export function freedBy({ queues }: Graph, gone: Blocker): Set<number> {
+export function freedBy({ heldBy, wantedBy, waitCounts }: Graph, gone: Blocker): Set<number> {
   const past = new Set<Blocker>([gone]);
   const freed = new Set<number>();
-  const left = tally(queues.flatMap(({ waiters }) => waiters.map(({ who }) => who)));
-  const heldBy = queuesBy(queues, ({ holders }) => holders);
+  const got = new Map<number, number>();
   const through = new Set<Place<number>>();
-  const open = [...(heldBy.get(gone) ?? []), ...(queuesBy(queues, ({ waiters }) => waiters).get(gone) ?? [])];
+  const open = [...(heldBy.get(gone) ?? []), ...(wantedBy.get(gone) ?? [])];
   for (let queue = open.shift(); queue; queue = open.shift()) {
     for (const place of passing(queue, past, through)) {
-      const waits = (left.get(place.who) ?? 1) - 1;
-      left.set(place.who, waits);
-      if (waits > 0) continue;
+      // A parallel group may wait for several.
+      got.set(place.who, (got.get(place.who) ?? 0) + 1);
+      if ((got.get(place.who) ?? 0) < (waitCounts.get(place.who) ?? 1)) continue;
       past.add(place.who);
       freed.add(place.who);
       open.push(...(heldBy.get(place.who) ?? []));
@@ -143,12 +150,6 @@ function queuesBy(
     }
   }
   return found;
-}
-
-function tally(pids: readonly number[]): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (const pid of pids) counts.set(pid, (counts.get(pid) ?? 0) + 1);
-  return counts;
 }
 
 interface Known {

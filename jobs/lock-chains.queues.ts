@@ -38,9 +38,16 @@ export function isConflict(one: Mode, other: Mode): boolean {
   return ((modes[one]?.[1] ?? 0) & (1 << other)) !== 0;
 }
 
-export function waitingModes({ waiters }: Queue): Mode[] {
-  return [...new Set(waiters.map(({ mode }) => mode))];
+export function waitingModes(queue: Queue): readonly Mode[] {
+  const known = waitingModesOf.get(queue);
+  if (known) return known;
+  const found = [...new Set(queue.waiters.map(({ mode }) => mode))];
+  waitingModesOf.set(queue, found);
+  return found;
 }
+
+/** A queue is never changed, and asked this for each who waits in it. */
+const waitingModesOf = new WeakMap<Queue, readonly Mode[]>();
 
 /** Who holds what keeps this mode out. */
 export function holdersAgainst({ holders }: Queue, mode: Mode): Set<Blocker> {
@@ -53,6 +60,8 @@ export function holdersAgainst({ holders }: Queue, mode: Mode): Set<Blocker> {
  */
 export function blockersIn(queue: Queue, waiter: Place<number>, limit: number): Blocker[] {
   const found = holdersAgainst(queue, waiter.mode);
+  if (found.size > limit || waitingModes(queue).length === 1)
+    return [...found].filter((who) => who !== waiter.who).slice(0, limit);
   for (const ahead of queue.waiters) {
     if (ahead === waiter || found.size > limit) break;
     if (ahead.mode !== waiter.mode && isConflict(waiter.mode, ahead.mode)) found.add(ahead.who);

@@ -7,15 +7,24 @@ with
         'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'] as names,
       array[128, 192, 240, 248, 236, 252, 254, 255] as conflicts
   ),
+  -- Before 14 pg_locks has no waitstart: the name then means the outer one. In 14 and later it is null for a moment.
   locks as materialized (
-    select *
-    from pg_catalog.pg_locks
-    where mode <> 'SIReadLock'
+    select l.*
+    from (values ('-infinity'::timestamptz)) before_14 (waitstart)
+    cross join lateral (
+      select
+        k.pid, k.locktype, k.mode, k.granted, k.database, k.relation, k.page, k.tuple, k.virtualxid, k.transactionid,
+        k.classid, k.objid, k.objsubid, k.virtualtransaction, waitstart,
+        k.locktype || coalesce(k.relation::text, k.transactionid::text, k.virtualxid, k.objid::text, '') as gist
+      from pg_catalog.pg_locks k
+      where k.mode <> 'SIReadLock'
+    ) l
   ),
   waits as materialized (
     select
       l.pid, l.locktype, l.mode, l.database, l.relation, l.classid, l.objid, l.objsubid,
-      (pg_catalog.to_jsonb(l) ->> 'waitstart')::timestamptz as since
+      l.waitstart as since,
+      l.waitstart is distinct from '-infinity' as is_since_known
     from locks l
     where not l.granted
       and l.pid is not null
@@ -25,6 +34,7 @@ with
   queues as materialized (
     select
       pg_catalog.row_number() over () as queue,
+      l.locktype,
       pg_catalog.array_agg(l.pid) as pids,
       pg_catalog.array_agg(pg_catalog.array_position(m.names, l.mode)) as ranks,
       pg_catalog.array_agg(l.granted) as granted,
@@ -32,6 +42,8 @@ with
       pg_catalog.bit_or(m.conflicts[pg_catalog.array_position(m.names, l.mode)]) filter (where not l.granted) as unwanted
     from locks l
     cross join modes m
+    -- Most locks are nobody's trouble, so they are not grouped.
+    where l.gist in (select w.gist from locks w where not w.granted)
     group by l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid, l.classid, l.objid,
       l.objsubid
     having pg_catalog.bool_or(not l.granted)
@@ -40,6 +52,7 @@ with
   members as materialized (
     select
       coalesce(u.pid, 0) as pid,
+      pg_catalog.bool_or(q.locktype in ('transactionid', 'spectoken')) as is_of_row,
       pg_catalog.json_agg(pg_catalog.json_build_array(
         q.queue,
         u.rank - 1,
@@ -67,7 +80,7 @@ with
           and l.mode <> 'AccessShareLock'
       ) as writes
     from locks l
-    where l.pid in (select m.pid from members m)
+    where l.pid in (select m.pid from members m where m.is_of_row)
     group by l.pid
   ),
   activity as materialized (
@@ -125,17 +138,15 @@ select
   coalesce(w.database, a.datid) in (0, own.datid) as "isNameable",
   case
     when w.pid is null then null
-    when s.is_known then coalesce(extract(epoch from pg_catalog.clock_timestamp() - w.since), 0)
+    when w.is_since_known then coalesce(extract(epoch from pg_catalog.clock_timestamp() - w.since), 0)
     else extract(epoch from pg_catalog.clock_timestamp() - a.query_start)
   end::float8 as "waitSeconds",
-  case when s.is_known then 'waitstart' else 'query_start' end as "waitSource",
+  case when w.is_since_known is false then 'query_start' else 'waitstart' end as "waitSource",
   pg_catalog.current_setting('max_connections')::int as "maxConnections",
   nullif(a.query, '<insufficient privilege>') as query
 from involved i
 left join activity a on a.pid = i.pid
 join activity own on own.pid = pg_catalog.pg_backend_pid()
--- Before 14 there is no waitstart; in 14 and later it is null for the first milliseconds of a wait.
-cross join (select pg_catalog.to_jsonb(l) ? 'waitstart' as is_known from locks l limit 1) s
 left join members m on m.pid = i.pid
 left join waits w on w.pid = i.pid
 left join held h on h.pid = i.pid
