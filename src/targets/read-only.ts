@@ -31,7 +31,7 @@ export async function readOnly(client: pg.Client, reading: Reading): Promise<{ p
   const pid = results.at(-1)?.rows[0]?.pid ?? 0;
   const rows = await select(client, reading);
   await client.query('commit');
-  return { pid, rows: rows.map(withoutLiterals) };
+  return { pid, rows: withoutLiterals(rows) };
 }
 
 /**
@@ -73,9 +73,18 @@ async function select(client: pg.Client, { sql, params, bounds }: Reading): Prom
   return rows;
 }
 
-function withoutLiterals(row: Row): Row {
-  for (const [column, value] of Object.entries(row)) {
-    if (/(?:^|_)query$/.test(column) && typeof value === 'string') row[column] = normaliseQuery(value);
+/** In a storm hundreds run the same text: each is read once. */
+function withoutLiterals(rows: Row[]): Row[] {
+  const columns = Object.keys(rows[0] ?? {}).filter((column) => /(?:^|_)query$/.test(column));
+  const known = new Map<string, string>();
+  for (const row of rows) {
+    for (const column of columns) {
+      const text = row[column];
+      if (typeof text !== 'string') continue;
+      const normalised = known.get(text) ?? normaliseQuery(text);
+      known.set(text, normalised);
+      row[column] = normalised;
+    }
   }
-  return row;
+  return rows;
 }
