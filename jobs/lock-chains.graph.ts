@@ -115,6 +115,8 @@ export function freedBy({ heldBy, wantedBy, waitCounts }: Graph, gone: Blocker):
       past.add(place.who);
       freed.add(place.who);
       open.push(...(heldBy.get(place.who) ?? []));
+      // Its first place counted as in the way until its last was free.
+      if ((waitCounts.get(place.who) ?? 1) > 1) open.push(...(wantedBy.get(place.who) ?? []));
     }
   }
   return freed;

@@ -26,13 +26,8 @@ const modes = [
   ['ExclusiveLock', 0b1111_1110],
   ['AccessExclusiveLock', 0b1111_1111],
 ] as const;
-const modeOf = new Map<string, Mode>(modes.map(([name], mode) => [name, mode]));
 
 export const strongest: Mode = modes.length - 1;
-
-export function parseMode(name: string): Mode {
-  return modeOf.get(name) ?? strongest;
-}
 
 export function isConflict(one: Mode, other: Mode): boolean {
   return ((modes[one]?.[1] ?? 0) & (1 << other)) !== 0;
