@@ -1,10 +1,11 @@
 import {
   type Blocker,
-  buildGraph,
   type ChainSession,
   type Graph,
-  type PreparedWait,
+  isStrongWait,
+  type Prepared,
   rootsOf,
+  structureOf,
   victimsOf,
 } from './lock-chains.graph.ts';
 import type { Queue } from './lock-chains.queues.ts';
@@ -20,11 +21,11 @@ export interface RelationName {
 
 export interface LockFacts {
   sessions: readonly ChainSession[];
-  /** Left out where each session's `blockedBy` says all. */
-  queues?: readonly Queue[];
-  prepared: readonly PreparedWait[];
+  queues: readonly Queue[];
+  prepared: readonly Prepared[];
   /** Empty where they could not be read. */
   names: readonly RelationName[];
+  maxConnections: number;
 }
 
 /** What a session waits for. A row is told by its table, since the rows in demand change each second. */
@@ -42,6 +43,8 @@ export interface Chain {
   root: Blocker;
   /** Each victim with the one it stands behind. */
   victims: ReadonlyMap<number, Blocker>;
+  /** The victims that are still there, the longest wait first. */
+  waiters: readonly ChainSession[];
   /** Who wait for a strong lock on a relation and make others wait by that, the most obstructive first. */
   amplifiers: readonly number[];
   /** What most victims wait behind, among what the root's direct waiters wait for. */
@@ -52,25 +55,28 @@ export interface Chain {
 
 /** All chains, the one with most victims first. */
 export function findChains(facts: LockFacts): Chain[] {
-  const graph = buildGraph(facts.sessions, facts.prepared, facts.queues);
+  const longestFirst = [...facts.sessions].sort(
+    (a, b) => (b.waitSeconds ?? -1) - (a.waitSeconds ?? -1) || a.pid - b.pid,
+  );
+  const sessions = new Map(longestFirst.map((session) => [session.pid, session]));
+  const prepared = new Map(facts.prepared.map((wait) => [wait.gid, wait]));
+  const graph = { ...structureOf(facts.queues), sessions, prepared };
   const names = new Map(facts.names.map((name) => [name.oid, name]));
   const objectOf = (waiter: ChainSession) => contendedBy(graph, waiter, names);
   const chains = rootsOf(graph).flatMap((root) => {
     const worst = worstWait(graph, root, objectOf);
     const victims = victimsOf(graph, root);
-    return worst ? [{ graph, root, victims, amplifiers: amplifiersOf(graph, victims), ...worst, objectOf }] : [];
+    const waiters = longestFirst.filter(({ pid }) => victims.has(pid));
+    return worst
+      ? [{ graph, root, victims, waiters, amplifiers: amplifiersOf(graph, victims), ...worst, objectOf }]
+      : [];
   });
   return chains.sort((a, b) => b.victims.size - a.victims.size);
 }
 
-export function victimSessions({ graph, victims }: Chain): ChainSession[] {
-  return [...victims.keys()].flatMap((pid) => graph.sessions.get(pid) ?? []);
-}
-
 /** Null where the role may see none. */
-export function longestWait(chain: Chain): number | null {
-  const waits = victimSessions(chain).flatMap((session) => session.waitSeconds ?? []);
-  return waits.length > 0 ? Math.max(...waits) : null;
+export function longestWait({ waiters }: Chain): number | null {
+  return waiters[0]?.waitSeconds ?? null;
 }
 
 /**
@@ -82,7 +88,7 @@ export function longestWait(chain: Chain): number | null {
 export function holdOf(chain: Chain): { seconds: number; isHandedOn: boolean } {
   const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
   if (!root) return { seconds: Number.POSITIVE_INFINITY, isHandedOn: false };
-  const victims = victimSessions(chain).filter((one) => one.waitSource === 'waitstart');
+  const victims = chain.waiters.filter((one) => one.waitSource === 'waitstart');
   const longest = (waits: ChainSession[]) => Math.max(-1, ...waits.map((one) => one.waitSeconds ?? -1));
   const next = longest(victims.filter((one) => one.lockType === 'transactionid' && isBehind(chain, one)));
   const queue = longest(
@@ -114,6 +120,7 @@ function worstWait(graph: Graph, root: Blocker, objectOf: Chain['objectOf']) {
     // Of a table and its rows, the table is what all of them want.
     if (group && !object.isRow) group.object = object;
   }
+  if (groups.size < 2) return [...groups.values()][0];
   const sized = [...groups.values()].map(({ object, database, pids }) => {
     return { object, database, size: pids.length + victimsOf(graph, ...pids).size };
   });
@@ -121,14 +128,12 @@ function worstWait(graph: Graph, root: Blocker, objectOf: Chain['objectOf']) {
   return worst && { object: worst.object, database: worst.database };
 }
 
-const strongModes = ['ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'];
-
 function amplifiersOf(graph: Graph, victims: ReadonlyMap<number, Blocker>): number[] {
   const waitersOf = (pid: number) => graph.waitersOf.get(pid)?.length ?? 0;
   return [...victims.keys()]
     .filter((pid) => {
       const session = graph.sessions.get(pid);
-      return session?.lockType === 'relation' && strongModes.includes(session.mode ?? '') && waitersOf(pid) > 0;
+      return session && isStrongWait(session) && waitersOf(pid) > 0;
     })
     .sort((a, b) => waitersOf(b) - waitersOf(a));
 }

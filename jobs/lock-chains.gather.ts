@@ -1,51 +1,46 @@
-import type { Ask } from '../src/detect/job.ts';
+import type { Ask, Row } from '../src/detect/job.ts';
 import type { LockFacts, RelationName } from './lock-chains.chain.ts';
-import type { Blocker, ChainSession, PreparedWait } from './lock-chains.graph.ts';
+import {
+  type Blocker,
+  type ChainSession,
+  isStrongWait,
+  type Prepared,
+  rootsOf,
+  structureOf,
+  victimsOf,
+} from './lock-chains.graph.ts';
 import { type Answers, settle, unsettled } from './lock-chains.order.ts';
-import { blockersIn, type Mode, type Place, type Queue } from './lock-chains.queues.ts';
+import { type Lock, readQueues, readSessions } from './lock-chains.places.ts';
+import type { Queue } from './lock-chains.queues.ts';
+import type { Session } from './shared/sessions.ts';
 
-/** One row of lock-chains.sql; pid 0 stands for all prepared transactions. */
-interface LockRow extends Omit<ChainSession, 'blockedBy'> {
-  places: readonly LockPlace[] | null;
+/** One row of lock-chains.sessions.sql. */
+interface Activity extends Omit<Session, 'user' | 'database'> {
+  userOid: number | null;
+  preventsWraparound: boolean | null;
 }
 
-type LockPlace = readonly [queue: number, mode: Mode, isGranted: boolean, transaction: string | null];
+/** So many sessions are looked at closely; of the others it is known for what they wait and since when. */
+const mostShown = 100;
+const mostRoots = 30;
+const mostOfRoot = 10;
 
-/** So many are named of those whom one session waits for; who could list 500 would list them for 500. */
-const blockersNamed = 20;
-
+/** First who waits for whom, in one look; then, of those alone whom a person will see, what they do and are called. */
 export async function gatherLocks(ask: Ask): Promise<LockFacts> {
-  const rows = (await ask()) as unknown as LockRow[];
-  const isPreparedInvolved = rows.some(({ pid }) => pid === 0);
-  const prepared = (isPreparedInvolved ? await ask('prepared') : []) as unknown as PreparedWait[];
-  const queues = await settleQueues(readQueues(rows, prepared), ask);
-  const blockedBy = blockersOf(queues);
-  const sessions = rows
-    .filter(({ pid }) => pid !== 0)
-    .map(({ places, ...row }): ChainSession => ({ ...row, blockedBy: blockedBy.get(row.pid) ?? null }));
-  const oids = sessions.flatMap(({ relationOid, rowOf, writes }) => [relationOid, rowOf, ...(writes ?? [])]);
-  const known = [...new Set(oids.filter((oid) => oid !== null))];
+  const locks = (await ask()) as unknown as Lock[];
+  const isPreparedInvolved = locks.some(({ transactions }) => transactions.some((one) => one !== null));
+  const prepared = (isPreparedInvolved ? await ask('prepared') : []) as unknown as Prepared[];
+  const queues = await settleQueues(readQueues(locks, prepared), ask);
+  const known = readSessions(locks);
+  const shown = worthShowing(queues, known);
+  const sessions = await describe(ask, known, shown);
+  const closely = sessions.filter(({ pid }) => shown.has(pid));
+  const oids = closely.flatMap(({ relationOid, rowOf, writes }) => [relationOid, rowOf, ...(writes ?? [])]);
+  const relations = [...new Set(oids.filter((oid) => oid !== null))];
   // Names may be refused: pg_class itself may be what is locked. The finding says "relation 16423" then.
-  const names = known.length > 0 ? await ask('names', [known]).catch(() => []) : [];
-  return { sessions, queues, prepared, names: names as unknown as RelationName[] };
-}
-
-/** The longest waits first, which is about their order. */
-function readQueues(rows: readonly LockRow[], prepared: readonly PreparedWait[]): Queue[] {
-  const known = new Set(rows.map(({ pid }) => pid));
-  const gids = new Map(prepared.map(({ virtualTransaction, gid }) => [virtualTransaction, gid]));
-  const queues = new Map<number, { holders: Place<Blocker>[]; waiters: Place<number>[] }>();
-  for (const { pid, leaderPid, places } of [...rows].sort((a, b) => (b.waitSeconds ?? 0) - (a.waitSeconds ?? 0))) {
-    const session = leaderPid !== null && known.has(leaderPid) ? leaderPid : pid;
-    for (const [number, mode, isGranted, transaction] of places ?? []) {
-      const queue = queues.get(number) ?? { holders: [], waiters: [] };
-      queues.set(number, queue);
-      const holder = transaction === null ? session : gids.get(transaction);
-      if (!isGranted) queue.waiters.push({ who: session, mode });
-      else if (holder !== undefined) queue.holders.push({ who: holder, mode });
-    }
-  }
-  return [...queues.values()].filter(({ waiters }) => waiters.length > 0);
+  const names = relations.length > 0 ? await ask('names', [relations]).catch(() => []) : [];
+  const maxConnections = locks[0]?.maxConnections ?? Number.POSITIVE_INFINITY;
+  return { sessions, queues, prepared, names: names as unknown as RelationName[], maxConnections };
 }
 
 async function settleQueues(queues: readonly Queue[], ask: Ask): Promise<Queue[]> {
@@ -55,15 +50,52 @@ async function settleQueues(queues: readonly Queue[], ask: Ask): Promise<Queue[]
   return queues.map((queue) => settle(queue, answers));
 }
 
-function blockersOf(queues: readonly Queue[]): Map<number, number[]> {
-  const found = new Map<number, number[]>();
-  for (const queue of queues) {
-    for (const waiter of queue.waiters) {
-      const pids = blockersIn(queue, waiter, blockersNamed).map((blocker) =>
-        blocker === String(blocker) ? 0 : Number(blocker),
-      );
-      found.set(waiter.who, [...new Set([...(found.get(waiter.who) ?? []), ...pids])]);
-    }
-  }
-  return found;
+/** The roots, whoever queues for a strong lock, those next to a root, and the longest waits. */
+function worthShowing(queues: readonly Queue[], known: ReadonlyMap<number, ChainSession>): Set<number> {
+  const structure = structureOf(queues);
+  const byWait = [...known.values()].sort((a, b) => (b.waitSeconds ?? -1) - (a.waitSeconds ?? -1));
+  const behind = (who: Blocker) => structure.waitersOf.get(who) ?? [];
+  const roots = rootsOf(structure).sort((a, b) => victimsOf(structure, b).size - victimsOf(structure, a).size);
+  const amplifiers = byWait
+    .filter((session) => isStrongWait(session) && behind(session.pid).length > 0)
+    .sort((a, b) => behind(b.pid).length - behind(a.pid).length);
+  const worst = roots.slice(0, mostRoots);
+  const ordered = [
+    ...worst,
+    ...amplifiers.slice(0, mostOfRoot).map(({ pid }) => pid),
+    ...worst.flatMap((root) => {
+      const victims = victimsOf(structure, root);
+      const longest = byWait.filter(({ pid }) => victims.has(pid)).slice(0, mostOfRoot);
+      return [...behind(root).slice(0, mostOfRoot), ...longest.map(({ pid }) => pid)];
+    }),
+    ...byWait.map(({ pid }) => pid),
+  ];
+  return new Set([...new Set(ordered.filter((who) => typeof who === 'number'))].slice(0, mostShown));
+}
+
+/** With what those who are shown do and are called. */
+async function describe(ask: Ask, known: ReadonlyMap<number, ChainSession>, shown: Set<number>) {
+  if (shown.size === 0) return [];
+  const rows = (await ask('sessions', [[...shown]])) as unknown as Activity[];
+  const nameOf = await readOwners(ask, rows, known);
+  const activities = new Map(rows.map((row) => [row.pid, row]));
+  return [...known.values()].flatMap((session): ChainSession[] => {
+    if (!shown.has(session.pid)) return [session];
+    const activity = activities.get(session.pid);
+    // Gone between the two looks, and its locks with it.
+    if (!activity) return [];
+    const { userOid, ...does } = activity;
+    const database = nameOf('database', session.databaseOid);
+    return [{ ...session, ...does, user: nameOf('role', userOid), database }];
+  });
+}
+
+/** Null for all where pg_authid or pg_database is what is locked. */
+async function readOwners(ask: Ask, rows: readonly Activity[], waits: ReadonlyMap<number, ChainSession>) {
+  const roles = rows.flatMap(({ userOid }) => userOid ?? []);
+  const databases = rows.flatMap(({ pid }) => waits.get(pid)?.databaseOid ?? []);
+  const oids = [[...new Set(roles)], [...new Set(databases)]];
+  const named: Row[] = await ask('owners', oids).catch(() => []);
+  const names = new Map(named.map(({ kind, oid, name }) => [`${kind} ${oid}`, String(name)]));
+  return (kind: 'role' | 'database', oid: number | null) => names.get(`${kind} ${oid}`) ?? null;
 }

@@ -1,35 +1,32 @@
-import { edgesOf, isConflict, type Place, type Queue, strongest } from './lock-chains.queues.ts';
+import { edgesOf, isConflict, type Place, type Queue } from './lock-chains.queues.ts';
 import type { Session } from './shared/sessions.ts';
 
-/** One row of lock-chains.sql: a session that waits, or that others wait for. */
+/** A session that waits, or that others wait for: a parallel group is one, under its leader's pid. */
 export interface ChainSession extends Session {
-  /** The leader of a parallel worker: only the leader is shown, counted and acted on. */
-  leaderPid: number | null;
   databaseOid: number | null;
+  /** Null where its role could not be read, as it is for `user`. */
   preventsWraparound: boolean | null;
   /** The table whose row it waits for, or is the next to get. */
   rowOf: number | null;
   /** Relations it has locked for more than reading, by oid: a table comes before its own indexes. */
   writes: readonly number[] | null;
-  /** Null if it does not wait; 0 is a prepared transaction. Of many, some. */
-  blockedBy: readonly number[] | null;
+  /** This and what follows is of the lock it waits for: null if it does not wait. */
   lockType: string | null;
   mode: string | null;
   lockDatabaseOid: number | null;
   relationOid: number | null;
   objectKey: string | null;
   isNameable: boolean;
-  /** Null if it does not wait, or where the role may not know; an upper bound where `waitSource` is query_start. */
+  /** Null also where the role may not know; an upper bound where `waitSource` is query_start. */
   waitSeconds: number | null;
   waitSource: 'waitstart' | 'query_start';
-  maxConnections: number;
 }
 
-/** One row of lock-chains.prepared.sql: this session waits for that prepared transaction. */
-export interface PreparedWait {
-  pid: number;
+/** One row of lock-chains.prepared.sql. */
+export interface Prepared {
   gid: string;
-  virtualTransaction?: string;
+  /** As `pg_locks` names it, where it has no pid. */
+  virtualTransaction: string;
   owner: string | null;
   database: string | null;
   preparedSeconds: number;
@@ -39,10 +36,8 @@ export interface PreparedWait {
 /** A session's pid, or a prepared transaction's gid. */
 export type Blocker = number | string;
 
-export interface Graph {
-  /** Those who wait and those who block, parallel groups once. */
-  sessions: ReadonlyMap<number, ChainSession>;
-  prepared: ReadonlyMap<string, PreparedWait>;
+/** Who waits for whom, by pid. */
+export interface Structure {
   /** The locks that each holds, and those that it waits for. */
   heldBy: ReadonlyMap<Blocker, readonly Queue[]>;
   wantedBy: ReadonlyMap<Blocker, readonly Queue[]>;
@@ -51,22 +46,28 @@ export interface Graph {
   /** Enough to find all roots and victims; see `edgesOf`. */
   blockersOf: ReadonlyMap<number, readonly Blocker[]>;
   waitersOf: ReadonlyMap<Blocker, readonly number[]>;
+  /** What `victimsOf` and `freedBy` have found so far. */
+  victimsOfOne: Map<Blocker, ReadonlyMap<number, Blocker>>;
+  freedByOne: Map<Blocker, ReadonlySet<number>>;
 }
 
-export function buildGraph(
-  rows: readonly ChainSession[],
-  preparedWaits: readonly PreparedWait[],
-  given: readonly Queue[] = [],
-): Graph {
-  const sessions = foldWorkers(rows);
-  const prepared = new Map(preparedWaits.map((wait) => [wait.gid, wait]));
-  const queues = [...given, ...ownQueues({ rows, sessions, preparedWaits, given })];
+export interface Graph extends Structure {
+  sessions: ReadonlyMap<number, ChainSession>;
+  prepared: ReadonlyMap<string, Prepared>;
+}
+
+/** Queues are never changed, and one check asks several times. */
+const structures = new WeakMap<readonly Queue[], Structure>();
+
+export function structureOf(queues: readonly Queue[]): Structure {
+  const known = structures.get(queues);
+  if (known) return known;
   const blockersOf = new Map<number, Blocker[]>();
   const waitersOf = new Map<Blocker, number[]>();
   for (const [waiter, blockers] of queues.flatMap(edgesOf)) {
-    const known = blockersOf.get(waiter) ?? [];
-    const more = blockers.filter((blocker) => !known.includes(blocker));
-    if (known.length + more.length > 0) blockersOf.set(waiter, [...known, ...more]);
+    const before = blockersOf.get(waiter) ?? [];
+    const more = blockers.filter((blocker) => !before.includes(blocker));
+    if (before.length + more.length > 0) blockersOf.set(waiter, [...before, ...more]);
     for (const blocker of more) {
       const waiters = waitersOf.get(blocker);
       if (waiters) waiters.push(waiter);
@@ -77,31 +78,56 @@ export function buildGraph(
   const wantedBy = queuesBy(queues, ({ waiters }) => waiters);
   const waitCounts = new Map<number, number>();
   for (const { who } of queues.flatMap(({ waiters }) => waiters)) waitCounts.set(who, (waitCounts.get(who) ?? 0) + 1);
-  return { sessions, prepared, heldBy, wantedBy, waitCounts, blockersOf, waitersOf };
+  const structure = {
+    heldBy,
+    wantedBy,
+    waitCounts,
+    blockersOf,
+    waitersOf,
+    victimsOfOne: new Map(),
+    freedByOne: new Map(),
+  };
+  structures.set(queues, structure);
+  return structure;
 }
 
 /** Who blocks and does not wait. Deadlocked sessions have no root: the server ends those itself. */
-export function rootsOf(graph: Graph): Blocker[] {
+export function rootsOf(graph: Structure): Blocker[] {
   return [...graph.waitersOf.keys()].filter((blocker) => typeof blocker === 'string' || !graph.blockersOf.has(blocker));
 }
 
 /** Everyone who waits for these, directly or not, nearest first, each with the one it stands behind. */
-export function victimsOf(graph: Graph, ...from: Blocker[]): Map<number, Blocker> {
+export function victimsOf({ waitersOf, victimsOfOne }: Structure, ...from: Blocker[]): ReadonlyMap<number, Blocker> {
+  const [one] = from;
+  const known = from.length === 1 && one !== undefined ? victimsOfOne.get(one) : undefined;
+  if (known) return known;
   const victims = new Map<number, Blocker>();
   const begun = new Set(from);
   const queue = [...from];
-  for (let blocker = queue.shift(); blocker !== undefined; blocker = queue.shift()) {
-    for (const waiter of graph.waitersOf.get(blocker) ?? []) {
+  // What is pushed meanwhile is visited too.
+  for (const blocker of queue) {
+    for (const waiter of waitersOf.get(blocker) ?? []) {
       if (victims.has(waiter) || begun.has(waiter)) continue;
       victims.set(waiter, blocker);
       queue.push(waiter);
     }
   }
+  if (from.length === 1 && one !== undefined) victimsOfOne.set(one, victims);
   return victims;
 }
 
+const strongModes = ['ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'];
+
+/** Waits for a lock on a relation that those who only read or write it have to queue behind. */
+export function isStrongWait({ lockType, mode }: Pick<ChainSession, 'lockType' | 'mode'>): boolean {
+  return lockType === 'relation' && strongModes.includes(mode ?? '');
+}
+
 /** Who goes on once this one is gone: all whose blockers are it, or are freed by then themselves. */
-export function freedBy({ heldBy, wantedBy, waitCounts }: Graph, gone: Blocker): Set<number> {
+export function freedBy(structure: Structure, gone: Blocker): ReadonlySet<number> {
+  const { heldBy, wantedBy, waitCounts, freedByOne } = structure;
+  const known = freedByOne.get(gone);
+  if (known) return known;
   const past = new Set<Blocker>([gone]);
   const freed = new Set<number>();
   const got = new Map<number, number>();
@@ -119,6 +145,7 @@ export function freedBy({ heldBy, wantedBy, waitCounts }: Graph, gone: Blocker):
       if ((waitCounts.get(place.who) ?? 1) > 1) open.push(...(wantedBy.get(place.who) ?? []));
     }
   }
+  freedByOne.set(gone, freed);
   return freed;
 }
 
@@ -128,8 +155,7 @@ function* passing(queue: Queue, past: ReadonlySet<Blocker>, through: Set<Place<n
   const ahead: Place<number>[] = [];
   for (const place of queue.waiters) {
     if (past.has(place.who)) continue;
-    const isInTheWay = ({ who, mode }: Place<Blocker>) => who !== place.who && isConflict(place.mode, mode);
-    const isBlocked = left.some(isInTheWay) || ahead.some(isInTheWay);
+    const isBlocked = left.some((one) => isInTheWay(one, place)) || ahead.some((one) => isInTheWay(one, place));
     if (!isBlocked && !through.has(place)) {
       through.add(place);
       yield place;
@@ -137,6 +163,10 @@ function* passing(queue: Queue, past: ReadonlySet<Blocker>, through: Set<Place<n
     // Of those who stay one of each mode is enough.
     if (!past.has(place.who) && !ahead.some(({ mode }) => mode === place.mode)) ahead.push(place);
   }
+}
+
+function isInTheWay(one: Place<Blocker>, place: Place<number>): boolean {
+  return one.who !== place.who && isConflict(place.mode, one.mode);
 }
 
 function queuesBy(
@@ -152,48 +182,4 @@ function queuesBy(
     }
   }
   return found;
-}
-
-interface Known {
-  rows: readonly ChainSession[];
-  sessions: ReadonlyMap<number, ChainSession>;
-  preparedWaits: readonly PreparedWait[];
-  given: readonly Queue[];
-}
-
-/** For each whose blockers are told by name: a lock of its own that all of them hold. */
-function ownQueues({ rows, sessions, preparedWaits, given }: Known): Queue[] {
-  const leaderOf = new Map(rows.map((row) => [row.pid, row.leaderPid ?? row.pid]));
-  const queued = new Set(given.flatMap(({ waiters }) => waiters.map(({ who }) => who)));
-  return [...sessions.values()].flatMap(({ pid, blockedBy }) => {
-    if (queued.has(pid) || blockedBy === null) return [];
-    const gids = preparedWaits.filter((wait) => leaderOf.get(wait.pid) === pid).map((wait) => wait.gid);
-    // A blocker that is in no row has gone since.
-    const pids = blockedBy.filter((blocker) => blocker !== pid && sessions.has(blocker));
-    const holders = [...new Set<Blocker>([...pids, ...gids])].map((who) => ({ who, mode: strongest }));
-    return holders.length > 0 ? [{ holders, waiters: [{ who: pid, mode: strongest }] }] : [];
-  });
-}
-
-/** A parallel worker's wait is its leader's. */
-function foldWorkers(rows: readonly ChainSession[]): Map<number, ChainSession> {
-  const sessions = new Map(rows.map((row) => [row.pid, row]));
-  for (const worker of rows) {
-    const leader = worker.leaderPid === null ? undefined : sessions.get(worker.leaderPid);
-    if (!leader) continue;
-    sessions.delete(worker.pid);
-    const waiting = (worker.waitSeconds ?? -1) > (leader.waitSeconds ?? -1) ? worker : leader;
-    const { lockType, mode, lockDatabaseOid, relationOid, objectKey, isNameable, rowOf, writes } = waiting;
-    const lock = { lockType, mode, lockDatabaseOid, relationOid, objectKey, isNameable, rowOf, writes };
-    const { waitSeconds, waitSource } = waiting;
-    const blockedBy = [...(leader.blockedBy ?? []), ...(worker.blockedBy ?? [])];
-    sessions.set(leader.pid, {
-      ...leader,
-      ...lock,
-      waitSeconds,
-      waitSource,
-      blockedBy: blockedBy.length > 0 ? blockedBy : null,
-    });
-  }
-  return sessions;
 }

@@ -54,7 +54,7 @@ function whyRootNotOffered(chain: Chain, session: ChainSession, bounds: Bounds):
   if (session.preventsWraparound) return 'is an autovacuum that prevents wraparound';
   const why = whyNotOffered(session, bounds.protectedBecause);
   if (why) return why;
-  if (session.blockedBy) return 'waits itself, for somebody who could not be seen';
+  if (session.lockType !== null) return 'waits itself, for somebody who could not be seen';
   if (session.xactStart === null || session.transactionSeconds === null)
     return 'holds its lock outside a transaction, as advisory locks may be held';
   const { seconds } = holdOf(chain);

@@ -27,7 +27,9 @@ const modes = [
   ['AccessExclusiveLock', 0b1111_1111],
 ] as const;
 
-export const strongest: Mode = modes.length - 1;
+export function modeName(mode: Mode): string {
+  return modes[mode]?.[0] ?? `mode ${mode}`;
+}
 
 export function isConflict(one: Mode, other: Mode): boolean {
   return ((modes[one]?.[1] ?? 0) & (1 << other)) !== 0;

@@ -1,4 +1,4 @@
-import { type Chain, longestWait, victimSessions } from './lock-chains.chain.ts';
+import { type Chain, longestWait } from './lock-chains.chain.ts';
 import type { ChainSession } from './lock-chains.graph.ts';
 import { count, countWaiting, describeClient, inWords, isIdleInTransaction } from './shared/sessions.ts';
 
@@ -34,7 +34,7 @@ export function summarize(chain: Chain, { notOffered, isPassing }: Remarks): str
 function longestText(chain: Chain): string {
   const longest = longestWait(chain);
   if (longest === null) return '; for how long is hidden from the monitoring role';
-  const isBound = victimSessions(chain).some((session) => session.waitSource !== 'waitstart');
+  const isBound = chain.waiters.some((session) => session.waitSource !== 'waitstart');
   return `, the longest for ${isBound ? 'at most ' : ''}${inWords(longest)}`;
 }
 
@@ -59,14 +59,18 @@ function describePrepared({ root, graph, object }: Chain): string {
   ].join(' ');
 }
 
-/** "web (role app) 38 sessions, etl (role batch) 2 sessions". */
+/** "web (role app) 38 sessions, etl (role batch) 2 sessions, 300 others". */
 function listWriters({ graph, root, victims }: Chain): string {
   const tally = new Map<string, number>();
-  for (const pid of [root, ...victims.keys()]) {
-    const session = graph.sessions.get(Number(pid));
-    const who = `${session?.application || 'an unnamed application'} (role ${session?.user})`;
+  const seen = [root, ...victims.keys()].flatMap((pid) => graph.sessions.get(Number(pid)) ?? []);
+  for (const { application, user, backendType } of seen) {
+    // Of very many only some were looked at closely.
+    if (backendType === null) continue;
+    const who = `${application || 'an unnamed application'} (role ${user ?? 'unknown'})`;
     tally.set(who, (tally.get(who) ?? 0) + 1);
   }
   const ranked = [...tally].sort(([, a], [, b]) => b - a).slice(0, 3);
-  return ranked.map(([who, number]) => `${who} ${count(number, 'session')}`).join(', ');
+  const others = victims.size + 1 - ranked.reduce((sum, [, number]) => sum + number, 0);
+  const named = ranked.map(([who, number]) => `${who} ${count(number, 'session')}`);
+  return [...named, ...(others > 0 ? [`${others.toLocaleString('en-US')} others`] : [])].join(', ');
 }

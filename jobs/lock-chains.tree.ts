@@ -13,17 +13,19 @@ interface Drawing extends Pick<Chain, 'graph' | 'amplifiers'> {
 }
 
 /** Root, amplifiers and the five that wait longest; the others are counted where they stand. */
-export function drawTree({ graph, root, victims, amplifiers }: Chain): string {
+export function drawTree({ graph, root, victims, waiters, amplifiers }: Chain): string {
   const marked = amplifiers.slice(0, markedMost);
-  const waitOf = (pid: number) => graph.sessions.get(pid)?.waitSeconds ?? 0;
-  const byWait = [...victims.keys()].sort((a, b) => waitOf(b) - waitOf(a) || a - b);
+  const byWait = waiters.map(({ pid }) => pid);
   const worst = byWait.filter((pid) => !marked.includes(pid)).slice(0, worstShown);
   const shown = new Set([...marked, ...worst]);
   const children = new Map<Blocker, number[]>();
   const hidden = new Map<Blocker, number>();
+  // The nearest that is shown; victims come in the order of their distance from the root.
+  const above = new Map<number, Blocker>();
+  for (const [pid, blocker] of victims)
+    above.set(pid, blocker === root || shown.has(Number(blocker)) ? blocker : (above.get(Number(blocker)) ?? root));
   for (const pid of byWait) {
-    let parent = victims.get(pid) ?? root;
-    while (parent !== root && !shown.has(Number(parent))) parent = victims.get(Number(parent)) ?? root;
+    const parent = above.get(pid) ?? root;
     if (shown.has(pid)) children.set(parent, [...(children.get(parent) ?? []), pid]);
     else hidden.set(parent, (hidden.get(parent) ?? 0) + 1);
   }

@@ -1,9 +1,10 @@
 import { defineJob, type JudgeContext } from '../src/detect/job.ts';
 import type { Judged, Severity } from '../src/model.ts';
-import { type Chain, findChains, holdOf, type LockFacts, longestWait, victimSessions } from './lock-chains.chain.ts';
+import { type Chain, findChains, holdOf, type LockFacts, longestWait } from './lock-chains.chain.ts';
 import { gatherLocks } from './lock-chains.gather.ts';
 import type { ChainSession } from './lock-chains.graph.ts';
 import { offersFor } from './lock-chains.offers.ts';
+import { blockersIn } from './lock-chains.queues.ts';
 import { summarize, titleOf } from './lock-chains.text.ts';
 import { drawTree } from './lock-chains.tree.ts';
 import { unjudgedForBlindRole } from './shared/sessions.ts';
@@ -44,14 +45,17 @@ export const lockChains = defineJob({
   },
   gather: gatherLocks,
   judge(facts: LockFacts, context: Context) {
-    const findings = findChains(facts).flatMap((chain) => judgeChain(chain, context) ?? []);
+    const findings = findChains(facts).flatMap((chain) => judgeChain(chain, context, facts.maxConnections) ?? []);
     const what = 'what those who block are doing is not judged';
     return { findings, unjudged: context.node.seesAll ? [] : [unjudgedForBlindRole(context.node.role, what)] };
   },
 });
 
-function judgeChain(chain: Chain, context: Context): Judged | null {
-  const severity = grade(chain, context.thresholds);
+/** Of those who wait: what a finding keeps is stored at each check. */
+const waitersKept = 50;
+
+function judgeChain(chain: Chain, context: Context, maxConnections: number): Judged | null {
+  const severity = grade(chain, context.thresholds, maxConnections);
   const subject = subjectOf(chain);
   if (!severity || !subject) return null;
   const minHoldSeconds = context.thresholds.minWaitSeconds;
@@ -72,11 +76,10 @@ function judgeChain(chain: Chain, context: Context): Judged | null {
   };
 }
 
-function grade(chain: Chain, thresholds: Context['thresholds']): Severity | null {
+function grade(chain: Chain, thresholds: Context['thresholds'], maxConnections: number): Severity | null {
   const { minWaitSeconds, criticalWaitSeconds, criticalVictims } = thresholds;
-  const waits = victimSessions(chain).map((session) => session.waitSeconds ?? 0);
+  const waits = chain.waiters.map((session) => session.waitSeconds ?? 0);
   const waiting = (seconds: number) => waits.filter((wait) => wait >= seconds).length;
-  const maxConnections = victimSessions(chain)[0]?.maxConnections ?? Number.POSITIVE_INFINITY;
   if (waiting(criticalWaitSeconds) > 0) return 'critical';
   if (waiting(minWaitSeconds / 2) >= criticalVictims || waits.length >= maxConnections / 5) return 'critical';
   return waiting(minWaitSeconds) > 0 || waiting(minWaitSeconds / 3) >= 10 ? 'warning' : null;
@@ -91,7 +94,7 @@ function subjectOf({ root, graph }: Chain): Judged['subject'] | null {
 
 function factsOf(chain: Chain, notOffered: string | null): Record<string, unknown> {
   const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
-  const victims = victimSessions(chain);
+  const victims = chain.waiters;
   return {
     victimCount: victims.length,
     longestWaitSeconds: longestWait(chain),
@@ -100,15 +103,26 @@ function factsOf(chain: Chain, notOffered: string | null): Record<string, unknow
     amplifiers: chain.amplifiers,
     ...(root ? { root: rootFacts(root) } : { prepared: chain.graph.prepared.get(String(chain.root)) }),
     ...(notOffered ? { notOffered: { why: notOffered } } : {}),
-    waiters: victims.map((session) => ({
+    waiters: victims.slice(0, waitersKept).map((session) => ({
       pid: session.pid,
-      blockedBy: [...new Set(session.blockedBy)],
+      blockedBy: blockedBy(chain.graph, session.pid),
       waitSeconds: session.waitSeconds,
       mode: session.mode,
       object: chain.objectOf(session).name,
     })),
   };
 }
+
+/** As `pg_blocking_pids` names them, 0 for a prepared transaction. Of many, some. */
+function blockedBy({ wantedBy }: Chain['graph'], pid: number): number[] {
+  const blockers = (wantedBy.get(pid) ?? []).flatMap((queue) =>
+    queue.waiters.filter(({ who }) => who === pid).flatMap((place) => blockersIn(queue, place, blockersNamed)),
+  );
+  return [...new Set(blockers.map((who) => (typeof who === 'number' ? who : 0)))];
+}
+
+/** Who could list 500 would list them for 500. */
+const blockersNamed = 20;
 
 function rootFacts(root: ChainSession): Record<string, unknown> {
   const { pid, user, application, client, backendType, state, transactionSeconds, query } = root;

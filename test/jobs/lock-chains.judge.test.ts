@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import type { LockFacts } from '../../jobs/lock-chains.chain.ts';
-import { buildGraph, type ChainSession, freedBy, rootsOf, victimsOf } from '../../jobs/lock-chains.graph.ts';
+import {
+  type Blocker,
+  type ChainSession,
+  freedBy,
+  rootsOf,
+  structureOf,
+  victimsOf,
+} from '../../jobs/lock-chains.graph.ts';
+import type { Queue } from '../../jobs/lock-chains.queues.ts';
 import { lockChains } from '../../jobs/lock-chains.ts';
 import type { JudgeContext } from '../../src/detect/job.ts';
 
@@ -15,10 +23,14 @@ const context: Context = {
 };
 const everything = { minWaitSeconds: 0, criticalWaitSeconds: 300, criticalVictims: 20 };
 
-function session(pid: number, changes: Partial<ChainSession> = {}): ChainSession {
+/** With whom it waits for, in a queue of its own. */
+interface TestSession extends ChainSession {
+  blockedBy: readonly number[] | null;
+}
+
+function session(pid: number, changes: Partial<TestSession> = {}): TestSession {
   return {
     pid,
-    leaderPid: null,
     backendStart: `${pid}1`,
     xactStart: `${pid}2`,
     queryStart: `${pid}3`,
@@ -46,24 +58,35 @@ function session(pid: number, changes: Partial<ChainSession> = {}): ChainSession
     isNameable: true,
     waitSeconds: null,
     waitSource: 'waitstart',
-    maxConnections: 1000,
     ...changes,
   };
 }
 
-function waiter(pid: number, blockedBy: number[], changes: Partial<ChainSession> = {}): ChainSession {
+function waiter(pid: number, blockedBy: number[], changes: Partial<TestSession> = {}): TestSession {
   const lock = { lockType: 'relation', mode: 'RowExclusiveLock', lockDatabaseOid: 5, relationOid: 16_400 };
   return session(pid, { state: 'active', blockedBy, ...lock, waitSeconds: 60, ...changes });
 }
 
-function judge(sessions: ChainSession[], facts: Partial<LockFacts> = {}, changes: Partial<Context> = {}) {
-  return lockChains.judge({ sessions, prepared: [], names: [], ...facts }, { ...context, ...changes });
+function judge(sessions: TestSession[], facts: Partial<LockFacts> = {}, changes: Partial<Context> = {}) {
+  const queues = queuesOf(sessions, facts.prepared);
+  const all = { sessions, queues, prepared: [], names: [], maxConnections: 1000, ...facts };
+  return lockChains.judge(all, { ...context, ...changes });
+}
+
+/** Whoever is named holds it in a mode that keeps everyone out. */
+function queuesOf(sessions: readonly TestSession[], prepared: LockFacts['prepared'] = []): Queue[] {
+  return sessions.flatMap(({ pid, blockedBy }) => {
+    const gids = (blockedBy ?? []).includes(0) ? prepared.map(({ gid }) => gid) : [];
+    const blockers: Blocker[] = [...(blockedBy ?? []).filter((one) => one !== 0 && one !== pid), ...gids];
+    const holders = blockers.map((who) => ({ who, mode: 7 }));
+    return holders.length > 0 ? [{ holders, waiters: [{ who: pid, mode: 7 }] }] : [];
+  });
 }
 
 const many = (count: number, waitSeconds: number) =>
   Array.from({ length: count }, (_, index) => waiter(100 + index, [1], { waitSeconds }));
 
-test.each<[string, ChainSession[], string | undefined]>([
+test.each<[string, TestSession[], string | undefined, number?]>([
   ['one wait below the limit', many(1, 59), undefined],
   ['one wait', many(1, 60), 'warning'],
   ['nine that wait a third of it', many(9, 20), undefined],
@@ -72,9 +95,9 @@ test.each<[string, ChainSession[], string | undefined]>([
   ['one long wait', many(1, 300), 'critical'],
   ['twenty that wait half of it', many(20, 30), 'critical'],
   ['nineteen that wait half of it', many(19, 30), 'warning'],
-  ['a fifth of all connections', many(4, 1).map((one) => ({ ...one, maxConnections: 20 })), 'critical'],
-])('%s', (_, waiters, severity) => {
-  expect(judge([session(1), ...waiters]).findings[0]?.severity).toBe(severity);
+  ['a fifth of all connections', many(4, 1), 'critical', 20],
+])('%s', (_, waiters, severity, maxConnections = 1000) => {
+  expect(judge([session(1), ...waiters], { maxConnections }).findings[0]?.severity).toBe(severity);
 });
 
 it('reports everything at zero', () => {
@@ -198,20 +221,20 @@ describe('a hot row', () => {
       ...one,
       waitSeconds: one.waitSeconds && one.waitSeconds + 65,
     }));
-    const holder = { ...root, transactionSeconds: 130, stateSeconds: 65, statementSeconds: 130 } as ChainSession;
-    const [finding] = judge([holder, next as ChainSession, ...queue]).findings;
+    const holder = { ...root, transactionSeconds: 130, stateSeconds: 65, statementSeconds: 130 } as TestSession;
+    const [finding] = judge([holder, next as TestSession, ...queue]).findings;
     expect(finding?.runbooks.map((offer) => offer.name)).toEqual(['terminate-session']);
     expect(finding?.title).toBe('4 sessions wait behind one idle transaction');
   });
 
   it('does not count the time that its holder waited for it, where waits are not dated', () => {
     const undated = storm(1).map((one) => ({ ...one, waitSource: 'query_start' as const }));
-    const holder = { ...undated[0], transactionSeconds: 90, statementSeconds: 90, stateSeconds: 0.5 } as ChainSession;
+    const holder = { ...undated[0], transactionSeconds: 90, statementSeconds: 90, stateSeconds: 0.5 } as TestSession;
     expect(judge([holder, ...undated.slice(1)]).findings[0]?.runbooks).toEqual([]);
   });
 });
 
-test.each<[string, Partial<ChainSession>, string]>([
+test.each<[string, Partial<TestSession>, string]>([
   ['a walsender', { backendType: 'walsender' }, 'is a walsender'],
   ['an autovacuum', { backendType: 'autovacuum worker' }, 'gives way'],
   ['an autovacuum against wraparound', { backendType: 'autovacuum worker', preventsWraparound: true }, 'wraparound'],
@@ -238,7 +261,14 @@ it('does not offer to cancel queued DDL where others would still make the same s
 });
 
 it('names a prepared transaction and leaves it to a person', () => {
-  const wait = { pid: 2, gid: "o'brien", owner: 'app', database: 'shop', preparedSeconds: 7200, writes: [16_400] };
+  const wait = {
+    gid: "o'brien",
+    virtualTransaction: '-1/7',
+    owner: 'app',
+    database: 'shop',
+    preparedSeconds: 7200,
+    writes: [16_400],
+  };
   const row = { lockType: 'transactionid', relationOid: null, lockDatabaseOid: null, writes: [16_400, 16_404] };
   const [finding] = judge([waiter(2, [0], row)], { prepared: [wait] }).findings;
   expect(finding?.subject).toEqual({ kind: 'prepared-transaction', gid: "o'brien" });
@@ -275,13 +305,6 @@ test.each([
   expect(finding?.facts['object']).toBe(`advisory lock ${name}`);
 });
 
-it('counts a parallel group once, as its leader', () => {
-  const leader = session(2, { state: 'active' });
-  const workers = [3, 4].map((pid) => waiter(pid, [1, 1], { leaderPid: 2, backendType: 'parallel worker' }));
-  const [finding] = judge([session(1), leader, ...workers]).findings;
-  expect(finding?.facts['waiters']).toMatchObject([{ pid: 2, blockedBy: [1], mode: 'RowExclusiveLock' }]);
-});
-
 it('leaves a deadlock to the server', () => {
   expect(judge([waiter(1, [2]), waiter(2, [1])]).findings).toEqual([]);
 });
@@ -312,15 +335,15 @@ describe('any graph', () => {
     .array(fc.uniqueArray(fc.integer({ min: 1, max: 15 }), { maxLength: 4 }), { minLength: 15, maxLength: 15 })
     .map((blockers) => blockers.map((pids, index) => waiter(index + 1, pids)))
     .map((rows) => rows.map((row) => (row.blockedBy?.length === 0 ? { ...row, blockedBy: null } : row)));
-  const blockersOf = (rows: ChainSession[], pid: number) =>
+  const blockersOf = (rows: TestSession[], pid: number) =>
     (rows.find((row) => row.pid === pid)?.blockedBy ?? []).filter((blocker) => blocker !== pid);
 
   it('has those as victims of a root that reach it', () => {
-    const reaches = (rows: ChainSession[], from: number, root: number, seen = new Set<number>()): boolean =>
+    const reaches = (rows: TestSession[], from: number, root: number, seen = new Set<number>()): boolean =>
       blockersOf(rows, from).some((pid) => pid === root || (!seen.has(pid) && reaches(rows, pid, root, seen.add(pid))));
     fc.assert(
       fc.property(graphs, (rows) => {
-        const graph = buildGraph(rows, []);
+        const graph = structureOf(queuesOf(rows));
         for (const root of rootsOf(graph)) {
           const expected = rows.map((row) => row.pid).filter((pid) => reaches(rows, pid, Number(root)));
           expect([...victimsOf(graph, root).keys()].sort((a, b) => a - b)).toEqual(expected);
@@ -332,7 +355,7 @@ describe('any graph', () => {
   it('frees those all of whose blockers are gone or freed', () => {
     fc.assert(
       fc.property(graphs, fc.integer({ min: 1, max: 15 }), (rows, gone) => {
-        const freed = freedBy(buildGraph(rows, []), gone);
+        const freed = freedBy(structureOf(queuesOf(rows)), gone);
         for (const { pid } of rows.filter((row) => row.pid !== gone)) {
           const blockers = blockersOf(rows, pid);
           const isFree = blockers.length > 0 && blockers.every((blocker) => blocker === gone || freed.has(blocker));

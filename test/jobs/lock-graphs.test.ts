@@ -1,6 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { gatherLocks } from '../../jobs/lock-chains.gather.ts';
-import { type Blocker, buildGraph, freedBy, type Graph, rootsOf, victimsOf } from '../../jobs/lock-chains.graph.ts';
+import {
+  type Blocker,
+  freedBy,
+  rootsOf,
+  type Structure,
+  structureOf,
+  victimsOf,
+} from '../../jobs/lock-chains.graph.ts';
+import { blockersIn } from '../../jobs/lock-chains.queues.ts';
 import { readStatement } from '../../src/detect/statements.ts';
 import { Reader } from '../../src/targets/reader.ts';
 import { failOnLeaks } from '../support/leaks.ts';
@@ -55,18 +63,20 @@ describe.each(oldestAndNewest)('the graph of locks on PostgreSQL %i', (major) =>
     return until('nothing to move', async () => {
       const run = (sql: string) => database.run(sql);
       const before = await readTruth(run, storm);
-      const { sessions, prepared, queues } = await gatherLocks((statement, params) =>
+      const { queues } = await gatherLocks((statement, params) =>
         reader.ask(readStatement('lock-chains', statement), params),
       );
       const truth = await readTruth(run, storm);
-      const graph = buildGraph(sessions, prepared, queues);
-      const blockedBy = sessions.flatMap(({ pid, blockedBy: named }) => (named ? [[pid, named] as const] : []));
+      const graph = structureOf(queues);
+      const blockedBy = queues.flatMap((queue) =>
+        queue.waiters.map((waiter) => [waiter.who, blockersIn(queue, waiter, 20).map(pidOf)] as const),
+      );
       return isSame(before, truth) && { truth, graph, blockedBy };
     });
   }
 });
 
-function victimsOfPid(graph: Graph, root: number): number[] {
+function victimsOfPid(graph: Structure, root: number): number[] {
   const blockers = rootsOf(graph).filter((blocker) => pidOf(blocker) === root);
   return byNumber(new Set(blockers.flatMap((blocker) => [...victimsOf(graph, blocker).keys()])));
 }
