@@ -106,7 +106,7 @@ with
   involved as (
     select m.pid from members m
     union
-    select a.leader from activity a join waits w on w.pid = a.pid
+    select a.leader from activity a join members m on m.pid = a.pid
   )
 select
   i.pid,
