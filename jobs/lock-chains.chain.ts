@@ -34,6 +34,8 @@ export interface Contended {
   /** "shop.orders", "a row of shop.orders", "relation 16423", "advisory lock 42". */
   name: string;
   isRow: boolean;
+  /** Nothing is known to be locked: what is waited for is that transactions end. */
+  isTransaction: boolean;
 }
 
 /** One root with all that wait for it. */
@@ -142,6 +144,7 @@ function contendedBy(graph: Graph, waiter: ChainSession, names: ReadonlyMap<numb
     key: `database ${waiter.lockDatabaseOid ?? waiter.databaseOid} ${what}`,
     name: `${isRow && relations.length > 0 ? 'a row of ' : ''}${relation || what}`,
     isRow,
+    isTransaction: relations.length === 0 && (isRow || waiter.lockType === 'virtualxid'),
   };
 }
 
@@ -161,7 +164,7 @@ function writesOf(graph: Graph, blocker: Blocker): readonly number[] {
 }
 
 function otherName({ lockType, objectKey }: ChainSession, isRow: boolean): string {
-  if (isRow) return 'transaction';
+  if (isRow) return 'an open transaction';
   if (lockType === 'virtualxid') return 'older transactions';
   return lockType === 'advisory' ? advisoryName(objectKey ?? '') : [lockType, objectKey].filter(Boolean).join(' ');
 }

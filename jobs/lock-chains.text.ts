@@ -40,7 +40,8 @@ function longestText(chain: Chain): string {
 
 function describeRoot(chain: Chain, root: ChainSession): string {
   const who = `pid ${root.pid} (${describeClient(root)})`;
-  const holding = `holding a lock on ${chain.object.name}`;
+  const { isTransaction, name } = chain.object;
+  const holding = isTransaction ? 'and its transaction is still open' : `holding a lock on ${name}`;
   if (root.state === null) return `${who}, ${root.backendType ?? 'hidden from the monitoring role'}, ${holding}.`;
   if (isIdleInTransaction(root))
     return `${who} has been idle in transaction for ${inWords(root.stateSeconds ?? 0)}, ${holding}.`;
@@ -51,9 +52,10 @@ function describeRoot(chain: Chain, root: ChainSession): string {
 
 function describePrepared({ root, graph, object }: Chain): string {
   const prepared = graph.prepared.get(String(root));
+  const holds = object.isTransaction ? 'is still open' : `holds a lock on ${object.name}`;
   const literal = `'${String(root).replaceAll("'", "''")}'`;
   return [
-    `A transaction of role ${prepared?.owner} was prepared ${inWords(prepared?.preparedSeconds ?? 0)} ago and holds a lock on ${object.name}.`,
+    `A transaction of role ${prepared?.owner} was prepared ${inWords(prepared?.preparedSeconds ?? 0)} ago and ${holds}.`,
     `In database ${prepared?.database}, \`commit prepared ${literal}\` or \`rollback prepared ${literal}\` ends it; that is for a`,
     'person who knows what it was about, and no runbook does it.',
   ].join(' ');
