@@ -11,6 +11,7 @@ export function titleOf(chain: Chain, isPassing: boolean): string {
   if (root && isIdleInTransaction(root)) return `${waiting} behind one idle transaction`;
   if (root?.state === 'active' && root.backendType === 'client backend')
     return `${waiting} behind one running statement`;
+  if (root?.backendType === 'startup') return `${waiting} behind a lock taken on the primary`;
   return `${waiting} behind one ${root?.backendType === 'client backend' ? 'idle session' : (root?.backendType ?? 'session')}`;
 }
 
@@ -25,24 +26,33 @@ export function summarize(chain: Chain, { notOffered, isPassing }: Remarks): str
     root ? describeRoot(chain, root) : describePrepared(chain),
     `They wait for ${chain.object.name}${longestText(chain)}.`,
     isPassing && `The lock passes from one transaction to the next. Who wants it: ${listWriters(chain)}.`,
+    isReplayHeldUp(chain) && 'One of them is the startup process: nothing is replayed here meanwhile.',
     root && notOffered && `Pid ${root.pid} is not offered to be stopped: it ${notOffered}.`,
   ]
     .filter(Boolean)
     .join('\n');
 }
 
+function isReplayHeldUp(chain: Chain): boolean {
+  return victimSessions(chain).some(({ backendType }) => backendType === 'startup');
+}
+
 function longestText(chain: Chain): string {
   const longest = longestWait(chain);
-  if (longest === null) return '; for how long is hidden from the monitoring role';
-  const isBound = victimSessions(chain).some((session) => session.waitSource !== 'waitstart');
+  const victims = victimSessions(chain);
+  const isHidden = victims.some(({ backendType }) => backendType === null);
+  if (longest === null) return `; for how long is ${isHidden ? 'hidden from the monitoring role' : 'not known'}`;
+  const isBound = victims.some((session) => session.waitSource !== 'waitstart');
   return `, the longest for ${isBound ? 'at most ' : ''}${inWords(longest)}`;
 }
 
 function describeRoot(chain: Chain, root: ChainSession): string {
   const who = `pid ${root.pid} (${describeClient(root)})`;
   const { isTransaction, name } = chain.object;
-  const holding = isTransaction ? 'and its transaction is still open' : `holding a lock on ${name}`;
-  if (root.state === null) return `${who}, ${root.backendType ?? 'hidden from the monitoring role'}, ${holding}.`;
+  const holding = isTransaction ? 'its transaction still open' : `holding a lock on ${name}`;
+  if (root.backendType === null) return `${who}, hidden from the monitoring role, ${holding}.`;
+  if (root.backendType === 'startup') return `${who} replays WAL, ${holding} for a transaction on the primary.`;
+  if (root.state === null) return `${who}, ${holding}.`;
   if (isIdleInTransaction(root))
     return `${who} has been idle in transaction for ${inWords(root.stateSeconds ?? 0)}, ${holding}.`;
   if (root.state !== 'active') return `${who} is ${root.state}, ${holding}.`;

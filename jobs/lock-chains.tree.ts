@@ -49,7 +49,7 @@ function drawWaiter({ graph, amplifiers }: Drawing, pid: number, prefix: string)
   const session = graph.sessions.get(pid);
   const who = session?.mode === 'AccessExclusiveLock' ? 'reader' : 'writer';
   const mark = amplifiers.includes(pid) ? `  ← makes every ${who} wait` : '';
-  return clip(`${prefix}${pid} waits${waitText(session)}  ${session?.query ?? ''}`, mark);
+  return clip(`${prefix}${pid} waits${waitText(session)}  ${session?.query || (session?.backendType ?? '')}`, mark);
 }
 
 function waitText(session: ChainSession | undefined): string {
