@@ -5,7 +5,7 @@ import { until } from '../support/wait.ts';
 import { pidOf } from './check-job.ts';
 import { LockScene, waitersOf } from './lock-scene.ts';
 
-const slowly = 'set vacuum_cost_delay = 100; set vacuum_cost_limit = 1';
+const slowly = 'set vacuum_cost_delay = 25; set vacuum_cost_limit = 1';
 
 /** Locks below the table, which a server takes by itself and mostly for less than a millisecond. */
 describe.each(majors)('lock-chains on PostgreSQL %i', (major) => {
