@@ -135,7 +135,7 @@ select
   w.relation as "relationOid",
   w.classid::bigint::text || '/' || w.objid::bigint::text || '/' || w.objsubid::text as "objectKey",
   -- Names can be read only of what is in the database we are connected to, or shared.
-  coalesce(w.database, a.datid) in (0, own.datid) as "isNameable",
+  coalesce(w.database, a.datid) in (0, own.datid) is true as "isNameable",
   case
     when w.pid is null then null
     when w.is_since_known then coalesce(extract(epoch from pg_catalog.clock_timestamp() - w.since), 0)
@@ -150,6 +150,8 @@ join activity own on own.pid = pg_catalog.pg_backend_pid()
 left join members m on m.pid = i.pid
 left join waits w on w.pid = i.pid
 left join held h on h.pid = i.pid
+-- Until 18 who is still logging in is in pg_locks only.
 where a.pid is not null
+  or w.pid is not null
   or i.pid = 0
 limit 10000
