@@ -39,10 +39,8 @@ function isReplayHeldUp(chain: Chain): boolean {
 
 function longestText(chain: Chain): string {
   const longest = longestWait(chain);
-  const victims = victimSessions(chain);
-  const isHidden = victims.some(({ backendType }) => backendType === null);
-  if (longest === null) return `; for how long is ${isHidden ? 'hidden from the monitoring role' : 'not known'}`;
-  const isBound = victims.some((session) => session.waitSource !== 'waitstart');
+  if (longest === null) return '; for how long is not known';
+  const isBound = victimSessions(chain).some((session) => session.waitSource !== 'waitstart');
   return `, the longest for ${isBound ? 'at most ' : ''}${inWords(longest)}`;
 }
 
