@@ -100,6 +100,13 @@ export function holdOf(chain: Chain): { seconds: number; isHandedOn: boolean } {
   };
 }
 
+/** How many others may hold the root's row too: who waits for a shared row is shown behind one of its holders. */
+export function sharersOf({ graph, root }: Chain): number {
+  const waiters = (graph.waitersOf.get(root) ?? []).flatMap((pid) => graph.sessions.get(pid) ?? []);
+  const onRow = waiters.filter(({ lockType }) => lockType === 'transactionid');
+  return Math.max(0, ...onRow.map(({ rowLockers }) => (rowLockers ?? 1) - 1));
+}
+
 function isBehind({ graph, root }: Chain, waiter: ChainSession): boolean {
   return graph.blockersOf.get(waiter.pid)?.includes(root) ?? false;
 }

@@ -9,6 +9,8 @@ export interface ChainSession extends Session {
   preventsWraparound: boolean | null;
   /** The table whose row it waits for, or is the next to get. */
   rowOf: number | null;
+  /** How many hold locks on rows of that table and do not wait; null if none of them may be shared. */
+  rowLockers: number | null;
   /** Relations it has locked for more than reading, by oid: a table comes before its own indexes. */
   writes: readonly number[] | null;
   /** Null if it does not wait; 0 is a prepared transaction. Of many, some. */
@@ -183,8 +185,8 @@ function foldWorkers(rows: readonly ChainSession[]): Map<number, ChainSession> {
     if (!leader) continue;
     sessions.delete(worker.pid);
     const waiting = (worker.waitSeconds ?? -1) > (leader.waitSeconds ?? -1) ? worker : leader;
-    const { lockType, mode, lockDatabaseOid, relationOid, objectKey, isNameable, rowOf, writes } = waiting;
-    const lock = { lockType, mode, lockDatabaseOid, relationOid, objectKey, isNameable, rowOf, writes };
+    const { lockType, mode, lockDatabaseOid, relationOid, objectKey, isNameable, rowOf, rowLockers, writes } = waiting;
+    const lock = { lockType, mode, lockDatabaseOid, relationOid, objectKey, isNameable, rowOf, rowLockers, writes };
     const { waitSeconds, waitSource } = waiting;
     const blockedBy = [...(leader.blockedBy ?? []), ...(worker.blockedBy ?? [])];
     sessions.set(leader.pid, {

@@ -83,6 +83,21 @@ with
     where l.pid in (select m.pid from members m where m.is_of_row)
     group by l.pid
   ),
+  -- Of those who share a row, a waiter's lock shows one: whoever else locks rows of that table may be another.
+  row_lockers as materialized (
+    select
+      l.database,
+      l.relation,
+      pg_catalog.count(distinct l.virtualtransaction)::int as row_lockers
+    from locks l
+    where l.locktype = 'relation'
+      and l.mode in ('RowShareLock', 'RowExclusiveLock')
+      and l.granted
+      and l.relation in (select k.relation from locks k where k.locktype = 'tuple')
+      and coalesce(l.pid, 0) not in (select w.pid from waits w)
+    group by l.database, l.relation
+    having pg_catalog.bool_or(l.mode = 'RowShareLock')
+  ),
   activity as materialized (
     select
       a.*,
@@ -128,6 +143,7 @@ select
   a.backend_type = 'autovacuum worker' and a.query like '%(to prevent wraparound)' as "preventsWraparound",
   h.row_of as "rowOf",
   h.writes,
+  r.row_lockers as "rowLockers",
   m.places,
   w.locktype as "lockType",
   w.mode,
@@ -150,6 +166,7 @@ join activity own on own.pid = pg_catalog.pg_backend_pid()
 left join members m on m.pid = i.pid
 left join waits w on w.pid = i.pid
 left join held h on h.pid = i.pid
+left join row_lockers r on r.relation = h.row_of and r.database = a.datid
 -- Until 18 who is still logging in is in pg_locks only.
 where a.pid is not null
   or w.pid is not null

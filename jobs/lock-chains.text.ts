@@ -1,4 +1,4 @@
-import { type Chain, longestWait, victimSessions } from './lock-chains.chain.ts';
+import { type Chain, longestWait, sharersOf, victimSessions } from './lock-chains.chain.ts';
 import type { ChainSession } from './lock-chains.graph.ts';
 import { count, countWaiting, describeClient, inWords, isIdleInTransaction } from './shared/sessions.ts';
 
@@ -26,11 +26,19 @@ export function summarize(chain: Chain, { notOffered, isPassing }: Remarks): str
     root ? describeRoot(chain, root) : describePrepared(chain),
     `They wait for ${chain.object.name}${longestText(chain)}.`,
     isPassing && `The lock passes from one transaction to the next. Who wants it: ${listWriters(chain)}.`,
+    sharersText(chain),
     isReplayHeldUp(chain) && 'One of them is the startup process: nothing is replayed here meanwhile.',
     root && notOffered && `Pid ${root.pid} is not offered to be stopped: it ${notOffered}.`,
   ]
     .filter(Boolean)
     .join('\n');
+}
+
+function sharersText(chain: Chain): string {
+  const sharers = sharersOf(chain);
+  if (sharers === 0) return '';
+  const others = `${count(sharers, 'other session')} that ${sharers === 1 ? 'locks' : 'lock'} rows of that table`;
+  return `At least this one holds the row; ${others} may share it, which no view of the server shows.`;
 }
 
 function isReplayHeldUp(chain: Chain): boolean {

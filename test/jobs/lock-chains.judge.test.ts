@@ -36,6 +36,7 @@ function session(pid: number, changes: Partial<ChainSession> = {}): ChainSession
     query: `update t set v = $1 -- ${pid}`,
     preventsWraparound: false,
     rowOf: null,
+    rowLockers: null,
     writes: null,
     blockedBy: null,
     lockType: null,

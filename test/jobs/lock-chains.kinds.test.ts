@@ -152,4 +152,21 @@ describe.each(majors)('lock-chains on PostgreSQL %i', (major) => {
     expect(waitersOf(finding).map(({ pid }) => pid)).toEqual(waiters.map(pidOf));
     expect(new Set(waitersOf(finding).map(({ object }) => object))).toEqual(new Set(['a row of public.orders']));
   });
+
+  it.each(['share', 'key share'])('says that one more may hold a row that two lock for %s', async (strength) => {
+    const holders = [1, 2].map(() => scene.holder(`select v from orders where id = 1 for ${strength}`));
+    const [one, other] = await Promise.all(holders);
+    const waiter = await scene.waiter('delete from orders where id = 1');
+    const [finding, ...others] = await scene.look({ waiting: 1 });
+    expect(others).toEqual([]);
+    expect(waitersOf(finding)).toMatchObject([{ pid: pidOf(waiter), blockedBy: [finding && rootOf(finding)] }]);
+    expect(finding?.summary).toContain('At least this one holds the row; 1 other session');
+    expect(finding?.runbooks[0]?.does).toContain('frees at most 1 waiting session');
+    const shown = one && finding && rootOf(finding) === pidOf(one) ? one : other;
+    await shown?.query('commit');
+    // The waiter goes on to the second, and there is no third.
+    const [next] = await scene.look({ waiting: 1 });
+    expect(next && rootOf(next)).toBe(pidOf((shown === one ? other : one) ?? {}));
+    expect(next?.summary).not.toContain('At least');
+  });
 });
