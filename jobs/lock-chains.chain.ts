@@ -35,6 +35,8 @@ export interface Contended {
   /** "shop.orders", "a row of shop.orders", "relation 16423", "advisory lock 42". */
   name: string;
   isRow: boolean;
+  /** Nothing is known to be locked: what is waited for is that transactions end. */
+  isTransaction: boolean;
 }
 
 /** One root with all that wait for it. */
@@ -104,6 +106,13 @@ export function holdOf(chain: Chain): { seconds: number; isHandedOn: boolean } {
   };
 }
 
+/** How many others may hold the root's row too: who waits for a shared row is shown behind one of its holders. */
+export function sharersOf({ graph, root }: Chain): number {
+  const waiters = (graph.waitersOf.get(root) ?? []).flatMap((pid) => graph.sessions.get(pid) ?? []);
+  const onRow = waiters.filter(({ lockType }) => lockType === 'transactionid');
+  return Math.max(0, ...onRow.map(({ rowLockers }) => (rowLockers ?? 1) - 1));
+}
+
 function isBehind({ graph, root }: Chain, waiter: ChainSession): boolean {
   return graph.blockersOf.get(waiter.pid)?.includes(root) ?? false;
 }
@@ -147,6 +156,7 @@ function contendedBy(graph: Graph, waiter: ChainSession, names: ReadonlyMap<numb
     key: `database ${waiter.lockDatabaseOid ?? waiter.databaseOid} ${what}`,
     name: `${isRow && relations.length > 0 ? 'a row of ' : ''}${relation || what}`,
     isRow,
+    isTransaction: relations.length === 0 && (isRow || waiter.lockType === 'virtualxid'),
   };
 }
 
@@ -166,7 +176,7 @@ function writesOf(graph: Graph, blocker: Blocker): readonly number[] {
 }
 
 function otherName({ lockType, objectKey }: ChainSession, isRow: boolean): string {
-  if (isRow) return 'transaction';
+  if (isRow) return 'an open transaction';
   if (lockType === 'virtualxid') return 'older transactions';
   return lockType === 'advisory' ? advisoryName(objectKey ?? '') : [lockType, objectKey].filter(Boolean).join(' ');
 }

@@ -82,8 +82,8 @@ async function describe(ask: Ask, known: ReadonlyMap<number, ChainSession>, show
   return [...known.values()].flatMap((session): ChainSession[] => {
     if (!shown.has(session.pid)) return [session];
     const activity = activities.get(session.pid);
-    // Gone between the two looks, and its locks with it.
-    if (!activity) return [];
+    // Gone between the two looks, and its locks with it; but until 18 who is still logging in is in pg_locks only.
+    if (!activity) return session.lockType === null ? [] : [session];
     const { userOid, ...does } = activity;
     const database = nameOf('database', session.databaseOid);
     return [{ ...session, ...does, user: nameOf('role', userOid), database }];

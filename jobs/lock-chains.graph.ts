@@ -8,6 +8,8 @@ export interface ChainSession extends Session {
   preventsWraparound: boolean | null;
   /** The table whose row it waits for, or is the next to get. */
   rowOf: number | null;
+  /** How many hold locks on rows of that table and do not wait; null if none of them may be shared. */
+  rowLockers: number | null;
   /** Relations it has locked for more than reading, by oid: a table comes before its own indexes. */
   writes: readonly number[] | null;
   /** This and what follows is of the lock it waits for: null if it does not wait. */

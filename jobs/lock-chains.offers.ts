@@ -1,6 +1,6 @@
 import type { JudgeContext, Thresholds } from '../src/detect/job.ts';
 import type { Offer } from '../src/model.ts';
-import { type Chain, holdOf } from './lock-chains.chain.ts';
+import { type Chain, holdOf, sharersOf } from './lock-chains.chain.ts';
 import { type Blocker, type ChainSession, freedBy } from './lock-chains.graph.ts';
 import {
   count,
@@ -76,5 +76,6 @@ function frees(chain: Chain, gone: Blocker): string {
   const freed = [...freedBy(chain.graph, gone)].filter((pid) => chain.victims.has(pid)).length;
   if (freed === 0) return 'frees nobody by itself, since all who wait for it wait for others too';
   const all = chain.victims.size;
-  return freed === all ? `frees ${count(freed, 'waiting session')}` : `frees ${freed} of ${all} waiting sessions`;
+  const frees = gone === chain.root && sharersOf(chain) > 0 ? 'frees at most' : 'frees';
+  return freed === all ? `${frees} ${count(freed, 'waiting session')}` : `${frees} ${freed} of ${all} waiting sessions`;
 }

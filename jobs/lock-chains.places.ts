@@ -16,6 +16,7 @@ export interface Lock extends Pick<ChainSession, 'lockType' | 'lockDatabaseOid' 
   queryStarts: readonly (number | null)[];
   waitSeconds: readonly (number | null)[];
   rowOf: readonly (number | null)[];
+  rowLockers: readonly (number | null)[];
   writes: readonly (readonly number[] | null)[];
 }
 
@@ -68,6 +69,7 @@ function readSession(lock: Lock, at: { pid: number; place: number; isWaiting: bo
     databaseOid,
     queryStart: queryStart == null ? null : String(queryStart),
     rowOf: lock.rowOf[place] ?? null,
+    rowLockers: lock.rowLockers[place] ?? null,
     writes: tables ? [...new Set(tables)].sort((a, b) => a - b) : null,
     lockType: isWaiting ? lock.lockType : null,
     mode: isWaiting ? modeName(lock.modes[place] ?? 0) : null,

@@ -42,6 +42,21 @@ with
     where l.pid in (select c.pid from contended c where c.locktype in ('transactionid', 'spectoken'))
     group by l.pid
   ),
+  -- Of those who share a row, a waiter's lock shows one: whoever else locks rows of that table may be another.
+  row_lockers as (
+    select
+      l.database,
+      l.relation,
+      pg_catalog.count(distinct l.virtualtransaction)::int as row_lockers
+    from locks l
+    where l.locktype = 'relation'
+      and l.mode in ('RowShareLock', 'RowExclusiveLock')
+      and l.granted
+      and l.relation in (select h.row_of from held h)
+      and coalesce(l.pid, 0) not in (select w.pid from contended w where not w.granted)
+    group by l.database, l.relation
+    having pg_catalog.bool_or(l.mode = 'RowShareLock')
+  ),
   -- Not pg_stat_activity, which reads pg_authid and pg_database: one of them may be what is locked.
   activity as materialized (
     select
@@ -87,12 +102,14 @@ select
     else coalesce(c.waitstart, pg_catalog.now())
   end))) as "waitSeconds",
   pg_catalog.array_to_json(pg_catalog.array_agg(h.row_of)) as "rowOf",
+  pg_catalog.array_to_json(pg_catalog.array_agg(r.row_lockers)) as "rowLockers",
   pg_catalog.json_agg(h.writes) as writes
 from contended c
 cross join modes m
 left join activity a on a.pid = c.pid
 left join workers w on w.pid = c.pid
 left join held h on h.pid = c.pid
+left join row_lockers r on r.relation = h.row_of and r.database = a.datid
 group by c.locktype, c.database, c.relation, c.page, c.tuple, c.virtualxid, c.transactionid, c.classid, c.objid,
   c.objsubid
 having pg_catalog.bool_or(not c.granted and c.pid is not null)

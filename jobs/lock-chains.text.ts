@@ -1,4 +1,4 @@
-import { type Chain, longestWait } from './lock-chains.chain.ts';
+import { type Chain, longestWait, sharersOf } from './lock-chains.chain.ts';
 import type { ChainSession } from './lock-chains.graph.ts';
 import { count, countWaiting, describeClient, inWords, isIdleInTransaction } from './shared/sessions.ts';
 
@@ -11,6 +11,7 @@ export function titleOf(chain: Chain, isPassing: boolean): string {
   if (root && isIdleInTransaction(root)) return `${waiting} behind one idle transaction`;
   if (root?.state === 'active' && root.backendType === 'client backend')
     return `${waiting} behind one running statement`;
+  if (root?.backendType === 'startup') return `${waiting} behind a lock taken on the primary`;
   return `${waiting} behind one ${root?.backendType === 'client backend' ? 'idle session' : (root?.backendType ?? 'session')}`;
 }
 
@@ -25,23 +26,39 @@ export function summarize(chain: Chain, { notOffered, isPassing }: Remarks): str
     root ? describeRoot(chain, root) : describePrepared(chain),
     `They wait for ${chain.object.name}${longestText(chain)}.`,
     isPassing && `The lock passes from one transaction to the next. Who wants it: ${listWriters(chain)}.`,
+    sharersText(chain),
+    isReplayHeldUp(chain) && 'One of them is the startup process: nothing is replayed here meanwhile.',
     root && notOffered && `Pid ${root.pid} is not offered to be stopped: it ${notOffered}.`,
   ]
     .filter(Boolean)
     .join('\n');
 }
 
+function sharersText(chain: Chain): string {
+  const sharers = sharersOf(chain);
+  if (sharers === 0) return '';
+  const others = `${count(sharers, 'other session')} that ${sharers === 1 ? 'locks' : 'lock'} rows of that table`;
+  return `At least this one holds the row; ${others} may share it, which no view of the server shows.`;
+}
+
+function isReplayHeldUp(chain: Chain): boolean {
+  return chain.waiters.some(({ backendType }) => backendType === 'startup');
+}
+
 function longestText(chain: Chain): string {
   const longest = longestWait(chain);
-  if (longest === null) return '; for how long is hidden from the monitoring role';
+  if (longest === null) return '; for how long is not known';
   const isBound = chain.waiters.some((session) => session.waitSource !== 'waitstart');
   return `, the longest for ${isBound ? 'at most ' : ''}${inWords(longest)}`;
 }
 
 function describeRoot(chain: Chain, root: ChainSession): string {
   const who = `pid ${root.pid} (${describeClient(root)})`;
-  const holding = `holding a lock on ${chain.object.name}`;
-  if (root.state === null) return `${who}, ${root.backendType ?? 'hidden from the monitoring role'}, ${holding}.`;
+  const { isTransaction, name } = chain.object;
+  const holding = isTransaction ? 'its transaction still open' : `holding a lock on ${name}`;
+  if (root.backendType === null) return `${who}, hidden from the monitoring role, ${holding}.`;
+  if (root.backendType === 'startup') return `${who} replays WAL, ${holding} for a transaction on the primary.`;
+  if (root.state === null) return `${who}, ${holding}.`;
   if (isIdleInTransaction(root))
     return `${who} has been idle in transaction for ${inWords(root.stateSeconds ?? 0)}, ${holding}.`;
   if (root.state !== 'active') return `${who} is ${root.state}, ${holding}.`;
@@ -51,9 +68,10 @@ function describeRoot(chain: Chain, root: ChainSession): string {
 
 function describePrepared({ root, graph, object }: Chain): string {
   const prepared = graph.prepared.get(String(root));
+  const holds = object.isTransaction ? 'is still open' : `holds a lock on ${object.name}`;
   const literal = `'${String(root).replaceAll("'", "''")}'`;
   return [
-    `A transaction of role ${prepared?.owner} was prepared ${inWords(prepared?.preparedSeconds ?? 0)} ago and holds a lock on ${object.name}.`,
+    `A transaction of role ${prepared?.owner} was prepared ${inWords(prepared?.preparedSeconds ?? 0)} ago and ${holds}.`,
     `In database ${prepared?.database}, \`commit prepared ${literal}\` or \`rollback prepared ${literal}\` ends it; that is for a`,
     'person who knows what it was about, and no runbook does it.',
   ].join(' ');

@@ -51,7 +51,14 @@ function drawWaiter({ graph, amplifiers }: Drawing, pid: number, prefix: string)
   const session = graph.sessions.get(pid);
   const who = session?.mode === 'AccessExclusiveLock' ? 'reader' : 'writer';
   const mark = amplifiers.includes(pid) ? `  ← makes every ${who} wait` : '';
-  return clip(`${prefix}${pid} waits${waitText(session)}  ${session?.query ?? ''}`, mark);
+  return clip(`${prefix}${pid} waits${waitText(session)}  ${statementOf(session)}`, mark);
+}
+
+/** What a session runs; of one that runs nothing, what it is. */
+function statementOf(session: ChainSession | undefined): string {
+  if (!session || session.query) return session?.query ?? '';
+  const isClient = ['client backend', null].includes(session.backendType);
+  return isClient && session.user === null ? 'logging in' : (session.backendType ?? '');
 }
 
 function waitText(session: ChainSession | undefined): string {

@@ -52,10 +52,11 @@ export function transactionParams(session: Session): Record<string, string> {
   };
 }
 
-/** "billing-api, role app, database shop, from 10.0.0.7". */
+/** "billing-api, role app, database shop, from 10.0.0.7"; "autovacuum worker, database shop". */
 export function describeClient(session: Session): string {
+  const isClient = ['client backend', null].includes(session.backendType);
   return [
-    session.application || 'an unnamed application',
+    session.application || (isClient ? 'an unnamed application' : session.backendType),
     session.user && `role ${session.user}`,
     session.database && `database ${session.database}`,
     session.client ? `from ${session.client}` : null,

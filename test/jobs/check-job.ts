@@ -13,7 +13,11 @@ interface Options {
 }
 
 /** One check as the service does it. */
-export async function checkJob(job: AnyJob, database: Database, options: Options = {}): Promise<CheckResult> {
+export async function checkJob(
+  job: AnyJob,
+  database: Pick<Database, 'url'>,
+  options: Options = {},
+): Promise<CheckResult> {
   const { user = 'monitor', thresholds = {}, protectedBecause = () => null } = options;
   const reader = options.reader ?? new Reader({ name: 'main', url: database.url(user) });
   const defaults = Object.fromEntries(

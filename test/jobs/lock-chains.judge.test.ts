@@ -48,6 +48,7 @@ function session(pid: number, changes: Partial<TestSession> = {}): TestSession {
     query: `update t set v = $1 -- ${pid}`,
     preventsWraparound: false,
     rowOf: null,
+    rowLockers: null,
     writes: null,
     blockedBy: null,
     lockType: null,

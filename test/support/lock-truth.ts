@@ -4,7 +4,10 @@ import type { LockStorm } from './lock-storms.ts';
 /** Whom `pg_blocking_pids` names for each that waits, parallel groups as their leader; 0 is a prepared transaction. */
 export type Truth = ReadonlyMap<number, ReadonlySet<number>>;
 
-export async function readTruth(run: (sql: string) => Promise<pg.QueryResult>, storm: LockStorm): Promise<Truth> {
+export async function readTruth(
+  run: (sql: string) => Promise<pg.QueryResult>,
+  storm: Pick<LockStorm, 'pids' | 'leader'>,
+): Promise<Truth> {
   const { rows } = await run(
     'select distinct pid, pg_blocking_pids(pid) as blockers from pg_locks where not granted order by pid',
   );

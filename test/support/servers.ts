@@ -104,6 +104,15 @@ export async function createDatabase(major: number): Promise<Database> {
   const on = await server(major);
   const name = `test_${process.pid}_${++databases}`;
   await asSuperuser(on, `create database ${name}`);
+  afterAll(async () => {
+    await asSuperuser(on, `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
+    await asSuperuser(on, `drop database if exists ${name}`);
+  });
+  return openDatabase(on, name);
+}
+
+/** One that is there already: of a standby, or of a server of one's own. */
+export async function openDatabase(on: Server, name = 'postgres'): Promise<Database> {
   const clients: pg.Client[] = [];
   const client = async (user = 'postgres', application = 'test') => {
     const opened = new pg.Client({ connectionString: on.url(name, user), application_name: application });
@@ -114,10 +123,9 @@ export async function createDatabase(major: number): Promise<Database> {
     clients.push(opened);
     return opened;
   };
+  // Hooks run last to first: before the database is dropped.
   afterAll(async () => {
     await Promise.allSettled(clients.map((one) => one.end()));
-    await asSuperuser(on, `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
-    await asSuperuser(on, `drop database if exists ${name}`);
   });
   const helper = await client('postgres', 'test-helper');
   return {
