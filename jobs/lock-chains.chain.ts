@@ -67,35 +67,43 @@ export function victimSessions({ graph, victims }: Chain): ChainSession[] {
   return [...victims.keys()].flatMap((pid) => graph.sessions.get(pid) ?? []);
 }
 
-/** Null where the role may see none. */
-export function longestWait(chain: Chain): number | null {
-  const waits = victimSessions(chain).flatMap((session) => session.waitSeconds ?? []);
-  return waits.length > 0 ? Math.max(...waits) : null;
+/** Null where the role may see no wait. */
+export function longestWaiter(chain: Chain): (ChainSession & { waitSeconds: number }) | null {
+  const dated = victimSessions(chain).flatMap((one) =>
+    one.waitSeconds === null ? [] : [{ ...one, waitSeconds: one.waitSeconds }],
+  );
+  return dated.sort((a, b) => b.waitSeconds - a.waitSeconds)[0] ?? null;
 }
 
 /**
  * How long the root itself has kept others waiting, about; and whether the lock was handed on to it while they already
  * waited. A row that is locked but not changed keeps its queue: all but the next in line wait for its `tuple` lock since
  * they came, the next for the holder's transaction since it holds. A row that is changed has a new place, and all waits
- * begin anew. Infinite for a prepared transaction: nothing ends it by itself.
+ * begin anew: that somebody waited for it before is known only where earlier checks are remembered. Infinite for a
+ * prepared transaction: nothing ends it by itself.
  */
 export function holdOf(chain: Chain): { seconds: number; isHandedOn: boolean } {
   const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
   if (!root) return { seconds: Number.POSITIVE_INFINITY, isHandedOn: false };
-  const victims = victimSessions(chain).filter((one) => one.waitSource === 'waitstart');
-  const longest = (waits: ChainSession[]) => Math.max(-1, ...waits.map((one) => one.waitSeconds ?? -1));
-  const next = longest(victims.filter((one) => one.lockType === 'transactionid' && isBehind(chain, one)));
-  const queue = longest(
-    victims.filter((one) => one.lockType === 'tuple' && chain.objectOf(one).key === chain.object.key),
-  );
+  const victims = victimSessions(chain).filter((one) => one.waitSource !== 'query_start');
+  const longest = (waits: (number | null)[]) => waits.reduce<number>((most, wait) => Math.max(most, wait ?? -1), -1);
+  const isNext = (one: ChainSession) => one.lockType === 'transactionid' && isBehind(chain, one);
+  const next = longest(victims.filter(isNext).map(placeSecondsOf));
+  const isQueued = (one: ChainSession) => one.lockType === 'tuple' || one.waitSource === 'first-seen';
+  const queued = victims.filter((one) => isQueued(one) && chain.objectOf(one).key === chain.object.key);
+  const queue = longest(queued.map((one) => one.waitSeconds));
   const idleSeconds = isIdleInTransaction(root) ? (root.stateSeconds ?? 0) : 0;
   // Its last statement may have been what waited for the lock.
   const lastStatement = isIdleInTransaction(root) ? (root.statementSeconds ?? 0) - idleSeconds : 0;
-  const isHandedOn = next >= 0 && queue > next + 1;
-  return {
-    seconds: isHandedOn ? Math.max(next, idleSeconds) : (root.transactionSeconds ?? 0) - lastStatement,
-    isHandedOn,
-  };
+  const heldSeconds = root.heldSeconds ?? Number.POSITIVE_INFINITY;
+  const isHandedOn = (next >= 0 && queue > next + 1) || queue >= heldSeconds;
+  if (!isHandedOn) return { seconds: (root.transactionSeconds ?? 0) - lastStatement, isHandedOn };
+  return { seconds: Math.max(next >= 0 ? next : heldSeconds, idleSeconds), isHandedOn };
+}
+
+/** How long it has its present place of the queue; null where its server does not date that. */
+function placeSecondsOf({ placeSeconds, waitSeconds, waitSource }: ChainSession): number | null {
+  return placeSeconds ?? (waitSource === 'waitstart' ? waitSeconds : null);
 }
 
 function isBehind({ graph, root }: Chain, waiter: ChainSession): boolean {

@@ -21,7 +21,11 @@ export interface ChainSession extends Session {
   isNameable: boolean;
   /** Null if it does not wait, or where the role may not know; an upper bound where `waitSource` is query_start. */
   waitSeconds: number | null;
-  waitSource: 'waitstart' | 'query_start';
+  waitSource: 'waitstart' | 'query_start' | 'first-seen';
+  /** How long it has its present place of a queue, where the server dates that; see `recallLocks`. */
+  placeSeconds?: number | undefined;
+  /** For how long, at the most, it has kept others waiting, where earlier checks are remembered. */
+  heldSeconds?: number;
   maxConnections: number;
 }
 
@@ -185,15 +189,10 @@ function foldWorkers(rows: readonly ChainSession[]): Map<number, ChainSession> {
     const waiting = (worker.waitSeconds ?? -1) > (leader.waitSeconds ?? -1) ? worker : leader;
     const { lockType, mode, lockDatabaseOid, relationOid, objectKey, isNameable, rowOf, writes } = waiting;
     const lock = { lockType, mode, lockDatabaseOid, relationOid, objectKey, isNameable, rowOf, writes };
-    const { waitSeconds, waitSource } = waiting;
+    const { waitSeconds, waitSource, placeSeconds } = waiting;
+    const wait = { waitSeconds, waitSource, placeSeconds };
     const blockedBy = [...(leader.blockedBy ?? []), ...(worker.blockedBy ?? [])];
-    sessions.set(leader.pid, {
-      ...leader,
-      ...lock,
-      waitSeconds,
-      waitSource,
-      blockedBy: blockedBy.length > 0 ? blockedBy : null,
-    });
+    sessions.set(leader.pid, { ...leader, ...lock, ...wait, blockedBy: blockedBy.length > 0 ? blockedBy : null });
   }
   return sessions;
 }

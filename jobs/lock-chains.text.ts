@@ -1,4 +1,4 @@
-import { type Chain, longestWait, victimSessions } from './lock-chains.chain.ts';
+import { type Chain, longestWaiter } from './lock-chains.chain.ts';
 import type { ChainSession } from './lock-chains.graph.ts';
 import { count, countWaiting, describeClient, inWords, isIdleInTransaction } from './shared/sessions.ts';
 
@@ -32,10 +32,9 @@ export function summarize(chain: Chain, { notOffered, isPassing }: Remarks): str
 }
 
 function longestText(chain: Chain): string {
-  const longest = longestWait(chain);
+  const longest = longestWaiter(chain);
   if (longest === null) return '; for how long is hidden from the monitoring role';
-  const isBound = victimSessions(chain).some((session) => session.waitSource !== 'waitstart');
-  return `, the longest for ${isBound ? 'at most ' : ''}${inWords(longest)}`;
+  return `, the longest for ${longest.waitSource === 'query_start' ? 'at most ' : ''}${inWords(longest.waitSeconds)}`;
 }
 
 function describeRoot(chain: Chain, root: ChainSession): string {
