@@ -76,34 +76,41 @@ export function findChains(facts: LockFacts): Chain[] {
   return chains.sort((a, b) => b.victims.size - a.victims.size);
 }
 
-/** Null where the role may see none. */
-export function longestWait({ waiters }: Chain): number | null {
-  return waiters[0]?.waitSeconds ?? null;
+/** Null where the role may see no wait. */
+export function longestWaiter({ waiters }: Chain): (ChainSession & { waitSeconds: number }) | null {
+  const [longest] = waiters;
+  return longest && longest.waitSeconds !== null ? { ...longest, waitSeconds: longest.waitSeconds } : null;
 }
 
 /**
  * How long the root itself has kept others waiting, about; and whether the lock was handed on to it while they already
  * waited. A row that is locked but not changed keeps its queue: all but the next in line wait for its `tuple` lock since
  * they came, the next for the holder's transaction since it holds. A row that is changed has a new place, and all waits
- * begin anew. Infinite for a prepared transaction: nothing ends it by itself.
+ * begin anew: that somebody waited for it before is known only where earlier checks are remembered. Infinite for a
+ * prepared transaction: nothing ends it by itself.
  */
 export function holdOf(chain: Chain): { seconds: number; isHandedOn: boolean } {
   const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
   if (!root) return { seconds: Number.POSITIVE_INFINITY, isHandedOn: false };
-  const victims = chain.waiters.filter((one) => one.waitSource === 'waitstart');
-  const longest = (waits: ChainSession[]) => Math.max(-1, ...waits.map((one) => one.waitSeconds ?? -1));
-  const next = longest(victims.filter((one) => one.lockType === 'transactionid' && isBehind(chain, one)));
-  const queue = longest(
-    victims.filter((one) => one.lockType === 'tuple' && chain.objectOf(one).key === chain.object.key),
-  );
+  const victims = chain.waiters.filter((one) => one.waitSource !== 'query_start');
+  const longest = (waits: (number | null)[]) => waits.reduce<number>((most, wait) => Math.max(most, wait ?? -1), -1);
+  const isNext = (one: ChainSession) => one.lockType === 'transactionid' && isBehind(chain, one);
+  const next = longest(victims.filter(isNext).map(placeSecondsOf));
+  const isQueued = (one: ChainSession) => one.lockType === 'tuple' || one.waitSource === 'first-seen';
+  const queued = victims.filter((one) => isQueued(one) && chain.objectOf(one).key === chain.object.key);
+  const queue = longest(queued.map((one) => one.waitSeconds));
   const idleSeconds = isIdleInTransaction(root) ? (root.stateSeconds ?? 0) : 0;
   // Its last statement may have been what waited for the lock.
   const lastStatement = isIdleInTransaction(root) ? (root.statementSeconds ?? 0) - idleSeconds : 0;
-  const isHandedOn = next >= 0 && queue > next + 1;
-  return {
-    seconds: isHandedOn ? Math.max(next, idleSeconds) : (root.transactionSeconds ?? 0) - lastStatement,
-    isHandedOn,
-  };
+  const heldSeconds = root.heldSeconds ?? Number.POSITIVE_INFINITY;
+  const isHandedOn = (next >= 0 && queue > next + 1) || queue >= heldSeconds;
+  if (!isHandedOn) return { seconds: (root.transactionSeconds ?? 0) - lastStatement, isHandedOn };
+  return { seconds: Math.max(next >= 0 ? next : heldSeconds, idleSeconds), isHandedOn };
+}
+
+/** How long it has its present place of the queue; null where its server does not date that. */
+function placeSecondsOf({ placeSeconds, waitSeconds, waitSource }: ChainSession): number | null {
+  return placeSeconds ?? (waitSource === 'waitstart' ? waitSeconds : null);
 }
 
 /** How many others may hold the root's row too: who waits for a shared row is shown behind one of its holders. */

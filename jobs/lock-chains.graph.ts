@@ -21,7 +21,11 @@ export interface ChainSession extends Session {
   isNameable: boolean;
   /** Null also where the role may not know; an upper bound where `waitSource` is query_start. */
   waitSeconds: number | null;
-  waitSource: 'waitstart' | 'query_start';
+  waitSource: 'waitstart' | 'query_start' | 'first-seen';
+  /** How long it has its present place of a queue, where the server dates that; see `recallLocks`. */
+  placeSeconds?: number | undefined;
+  /** For how long, at the most, it has kept others waiting, where earlier checks are remembered. */
+  heldSeconds?: number;
 }
 
 /** One row of lock-chains.prepared.sql. */

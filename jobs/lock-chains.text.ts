@@ -1,4 +1,4 @@
-import { type Chain, longestWait, sharersOf } from './lock-chains.chain.ts';
+import { type Chain, longestWaiter, sharersOf } from './lock-chains.chain.ts';
 import type { ChainSession } from './lock-chains.graph.ts';
 import { count, countWaiting, describeClient, inWords, isIdleInTransaction } from './shared/sessions.ts';
 
@@ -46,10 +46,9 @@ function isReplayHeldUp(chain: Chain): boolean {
 }
 
 function longestText(chain: Chain): string {
-  const longest = longestWait(chain);
+  const longest = longestWaiter(chain);
   if (longest === null) return '; for how long is not known';
-  const isBound = chain.waiters.some((session) => session.waitSource !== 'waitstart');
-  return `, the longest for ${isBound ? 'at most ' : ''}${inWords(longest)}`;
+  return `, the longest for ${longest.waitSource === 'query_start' ? 'at most ' : ''}${inWords(longest.waitSeconds)}`;
 }
 
 function describeRoot(chain: Chain, root: ChainSession): string {

@@ -63,7 +63,10 @@ function statementOf(session: ChainSession | undefined): string {
 
 function waitText(session: ChainSession | undefined): string {
   if (session?.waitSeconds == null) return '';
-  return ` ${session.waitSource === 'waitstart' ? '' : '≤ '}${inBrief(session.waitSeconds)}`;
+  const { waitSeconds, waitSource, placeSeconds } = session;
+  const wait = ` ${waitSource === 'query_start' ? '≤ ' : ''}${inBrief(waitSeconds)}`;
+  const isElsewhere = waitSource === 'first-seen' && placeSeconds !== undefined;
+  return isElsewhere ? `${wait} (in this place ${inBrief(placeSeconds)})` : wait;
 }
 
 function rootText(graph: Graph, root: Blocker): string {

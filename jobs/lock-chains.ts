@@ -1,8 +1,9 @@
 import { defineJob, type JudgeContext } from '../src/detect/job.ts';
 import type { Judged, Severity } from '../src/model.ts';
-import { type Chain, findChains, holdOf, type LockFacts, longestWait } from './lock-chains.chain.ts';
+import { type Chain, findChains, holdOf, type LockFacts, longestWaiter } from './lock-chains.chain.ts';
 import { gatherLocks } from './lock-chains.gather.ts';
 import type { ChainSession } from './lock-chains.graph.ts';
+import { type LockMemory, recallLocks, rememberLocks } from './lock-chains.memory.ts';
 import { offersFor } from './lock-chains.offers.ts';
 import { blockersIn } from './lock-chains.queues.ts';
 import { summarize, titleOf } from './lock-chains.text.ts';
@@ -28,7 +29,7 @@ const thresholds = {
   },
 } as const;
 
-type Context = JudgeContext<typeof thresholds>;
+type Context = JudgeContext<typeof thresholds, LockMemory>;
 
 export const lockChains = defineJob({
   name: 'lock-chains',
@@ -44,8 +45,11 @@ export const lockChains = defineJob({
     longestWaitSeconds: { label: 'oldest wait', unit: 'seconds' },
   },
   gather: gatherLocks,
+  remember: rememberLocks,
   judge(facts: LockFacts, context: Context) {
-    const findings = findChains(facts).flatMap((chain) => judgeChain(chain, context, facts.maxConnections) ?? []);
+    const { memory } = context;
+    const chains = findChains(memory ? recallLocks(facts, memory) : facts);
+    const findings = chains.flatMap((chain) => judgeChain(chain, context, facts.maxConnections) ?? []);
     const what = 'what those who block are doing is not judged';
     return { findings, unjudged: context.node.seesAll ? [] : [unjudgedForBlindRole(context.node.role, what)] };
   },
@@ -95,10 +99,11 @@ function subjectOf({ root, graph }: Chain): Judged['subject'] | null {
 function factsOf(chain: Chain, notOffered: string | null): Record<string, unknown> {
   const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
   const victims = chain.waiters;
+  const longest = longestWaiter(chain);
   return {
     victimCount: victims.length,
-    longestWaitSeconds: longestWait(chain),
-    waitSource: victims[0]?.waitSource,
+    longestWaitSeconds: longest?.waitSeconds ?? null,
+    waitSource: (longest ?? victims[0])?.waitSource,
     object: chain.object.name,
     amplifiers: chain.amplifiers,
     ...(root ? { root: rootFacts(root) } : { prepared: chain.graph.prepared.get(String(chain.root)) }),
@@ -107,6 +112,7 @@ function factsOf(chain: Chain, notOffered: string | null): Record<string, unknow
       pid: session.pid,
       blockedBy: blockedBy(chain.graph, session.pid),
       waitSeconds: session.waitSeconds,
+      ...(session.placeSeconds === undefined ? {} : { placeSeconds: session.placeSeconds }),
       mode: session.mode,
       object: chain.objectOf(session).name,
     })),

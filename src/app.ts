@@ -23,7 +23,7 @@ import { sweepInbox } from './slack/intake.ts';
 import { readAuditHead } from './state/audit.ts';
 import { readCardsLagging } from './state/cards.ts';
 import { findLaggingChannels } from './state/channels.ts';
-import { claimCheck } from './state/checks.ts';
+import { claimCheck, readMemory } from './state/checks.ts';
 import { StateDatabase } from './state/database.ts';
 import { readInboxAge } from './state/inbox.ts';
 import { findDueRuns, handOverAll } from './state/leases.ts';
@@ -84,7 +84,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const look = async (jobName: string, targetName: string, thresholds: Record<string, number>): Promise<Checked> => {
     const [job, target] = [byName.get(jobName), targets.get(targetName)];
     if (!job || !target) throw new Error(`no job ${jobName} on a target ${targetName}`);
-    const checked = await checkTarget(job, target, thresholds);
+    const memory = job.remember ? await readMemory(state.pool, jobName, targetName) : {};
+    const checked = await checkTarget(job, { ...target, memory }, thresholds);
     metrics.countCheck(jobName, checked.result.outcome, checked.result.durationMs / 1000);
     return checked;
   };

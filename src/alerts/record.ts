@@ -29,7 +29,7 @@ export async function recordCheck(input: RecordInput): Promise<Transition[]> {
     const transitions = await applyAll(db, input, target.channel);
     const identity = [...checked.probes.values()][0]?.systemIdentifier;
     if (identity) await rememberTarget(db, target.name, identity);
-    await finishCheck(db, checked.result);
+    await finishCheck(db, checked);
     return transitions;
   });
   if (done.isShown) await context.nudges.channel(target.channel);

@@ -9,7 +9,11 @@ export interface CheckTarget {
   name: string;
   nodes: readonly CheckNode[];
   protectedBecause: ProtectedBecause;
+  /** What the job remembered of each node at its last check on this target, by the node's name. */
+  memory?: Memory;
 }
+
+export type Memory = Readonly<Record<string, unknown>>;
 
 export interface CheckNode {
   name: string;
@@ -20,6 +24,8 @@ export interface CheckNode {
 export interface Checked {
   result: CheckResult;
   probes: Map<string, Probe>;
+  /** What to hand to the next check of this job on this target. */
+  memory: Memory;
 }
 
 interface NodeCheck {
@@ -28,6 +34,8 @@ interface NodeCheck {
   findings: Finding[];
   lingering: Finding[];
   unjudged: Unjudged[];
+  /** As it was before, where the node did not answer. */
+  memory: unknown;
   error: string | null;
 }
 
@@ -54,7 +62,8 @@ export async function checkTarget(
     covered: checks.filter((check) => check.error === null && check.unjudged.length === 0).map((check) => check.node),
   };
   const probes = new Map(checks.flatMap((check) => (check.probe ? [[check.node, check.probe]] : [])));
-  return { result, probes };
+  const memory = Object.fromEntries(checks.flatMap((one) => (one.memory === null ? [] : [[one.node, one.memory]])));
+  return { result, probes, memory };
 }
 
 function outcomeOf(findings: unknown[], errors: unknown[], unjudged: unknown[]): Outcome {
@@ -69,13 +78,23 @@ async function checkNode(
   node: CheckNode,
   thresholds: Record<string, number>,
 ): Promise<NodeCheck> {
-  const check: NodeCheck = { node: node.name, probe: null, findings: [], lingering: [], unjudged: [], error: null };
+  const memory = target.memory?.[node.name] ?? null;
+  const check: NodeCheck = {
+    node: node.name,
+    probe: null,
+    findings: [],
+    lingering: [],
+    unjudged: [],
+    memory,
+    error: null,
+  };
   try {
     check.probe = await node.reader.probe();
     const ask = (statement?: string, params?: readonly unknown[]) =>
       node.reader.ask(readStatement(job.name, statement), params);
     const facts = job.gather ? await job.gather(ask) : await ask();
-    const context = contextOf(target, node, check.probe, thresholds);
+    if (job.remember) check.memory = job.remember(facts, memory, check.probe.serverNow);
+    const context = { ...contextOf(target, node, check.probe, thresholds), memory: check.memory };
     const judged = job.judge(facts, context);
     const lowered = job.judge(facts, { ...context, thresholds: scale(thresholds, job.clear.factor) });
     const complete = (one: Judged): Finding => ({ ...one, job: job.name, target: target.name, node: node.name });

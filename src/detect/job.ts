@@ -24,15 +24,17 @@ export type ProtectedBecause = (session: {
   backendType: string | null;
 }) => string | null;
 
-export interface JudgeContext<T extends Thresholds> {
+export interface JudgeContext<T extends Thresholds, M = never> {
   thresholds: { readonly [K in keyof T]: number };
   /** By the watched server's clock. */
   now: Date;
   node: { name: string; isStandby: boolean; role: string; seesAll: boolean };
   protectedBecause: ProtectedBecause;
+  /** What `remember` made of these facts; left out where the job remembers nothing. */
+  memory?: M;
 }
 
-export interface Job<F = unknown, T extends Thresholds = Thresholds> {
+export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> {
   name: string;
   title: string;
   /** Jobs whose firing alert about the same subject says it better: this one then becomes a line in its thread. */
@@ -51,14 +53,19 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds> {
   measures: Readonly<Record<string, { label: string; unit: Threshold['unit'] }>>;
   /** Facts for the judge; the rows of `jobs/<name>.sql` where it is left out. */
   gather?(ask: Ask): Promise<F>;
-  /** Pure: no clock, no database, no memory. */
-  judge(facts: F, context: JudgeContext<T>): { findings: Judged[]; unjudged: Unjudged[] };
+  /**
+   * Pure: what the next check of the same node should know of this one. It is stored with the check, as JSON, so that
+   * replicas may take turns; `before` is null at the first check and for a sweep from a terminal.
+   */
+  remember?(facts: F, before: M | null, now: Date): M;
+  /** Pure: no clock, no database, no memory but what it is handed. */
+  judge(facts: F, context: JudgeContext<T, M>): { findings: Judged[]; unjudged: Unjudged[] };
 }
 
 /** A job of any facts, as the lists keep it. */
 // biome-ignore lint/suspicious/noExplicitAny: facts are private to each job; only its own gather and judge meet.
-export type AnyJob = Job<any, any>;
+export type AnyJob = Job<any, any, any>;
 
-export function defineJob<F, const T extends Thresholds>(job: Job<F, T>): Job<F, T> {
+export function defineJob<F, const T extends Thresholds, M>(job: Job<F, T, M>): Job<F, T, M> {
   return job;
 }

@@ -1,4 +1,5 @@
-import type { CheckResult, Outcome, Unjudged } from '../model.ts';
+import type { Checked, Memory } from '../detect/check.ts';
+import type { Outcome, Unjudged } from '../model.ts';
 import type { Queryable } from './database.ts';
 
 export interface LastCheck {
@@ -34,10 +35,19 @@ export async function lockCheck(db: Queryable, job: string, target: string): Pro
   await db.query('select from checks where job = $1 and target = $2 for update', [job, target]);
 }
 
-export async function finishCheck(db: Queryable, result: CheckResult): Promise<void> {
+/** What the job remembered of each node at its last recorded check. */
+export async function readMemory(db: Queryable, job: string, target: string): Promise<Memory> {
+  const { rows } = await db.query<{ memory: Memory }>('select memory from checks where job = $1 and target = $2', [
+    job,
+    target,
+  ]);
+  return rows[0]?.memory ?? {};
+}
+
+export async function finishCheck(db: Queryable, { result, memory }: Checked): Promise<void> {
   await db.query(
     `update checks set lease_until = null, finished_at = clock_timestamp(), outcome = $3, reason = $4,
-       duration_ms = $5, unjudged = $6 where job = $1 and target = $2`,
+       duration_ms = $5, unjudged = $6, memory = $7 where job = $1 and target = $2`,
     [
       result.job,
       result.target,
@@ -45,6 +55,7 @@ export async function finishCheck(db: Queryable, result: CheckResult): Promise<v
       result.reason,
       Math.round(result.durationMs),
       JSON.stringify(result.unjudged),
+      JSON.stringify(memory),
     ],
   );
 }

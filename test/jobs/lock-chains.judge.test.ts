@@ -1,17 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import type { LockFacts } from '../../jobs/lock-chains.chain.ts';
-import {
-  type Blocker,
-  type ChainSession,
-  freedBy,
-  rootsOf,
-  structureOf,
-  victimsOf,
-} from '../../jobs/lock-chains.graph.ts';
-import type { Queue } from '../../jobs/lock-chains.queues.ts';
+import { freedBy, rootsOf, structureOf, victimsOf } from '../../jobs/lock-chains.graph.ts';
 import { lockChains } from '../../jobs/lock-chains.ts';
 import type { JudgeContext } from '../../src/detect/job.ts';
+import { factsOf, queuesOf, session, type TestSession, waiter } from './lock-session.ts';
 
 type Context = JudgeContext<typeof lockChains.thresholds>;
 
@@ -23,65 +16,8 @@ const context: Context = {
 };
 const everything = { minWaitSeconds: 0, criticalWaitSeconds: 300, criticalVictims: 20 };
 
-/** With whom it waits for, in a queue of its own. */
-interface TestSession extends ChainSession {
-  blockedBy: readonly number[] | null;
-}
-
-function session(pid: number, changes: Partial<TestSession> = {}): TestSession {
-  return {
-    pid,
-    backendStart: `${pid}1`,
-    xactStart: `${pid}2`,
-    queryStart: `${pid}3`,
-    user: 'app',
-    database: 'shop',
-    databaseOid: 5,
-    application: 'web',
-    client: null,
-    backendType: 'client backend',
-    state: 'idle in transaction',
-    waitEvent: null,
-    transactionSeconds: 400,
-    statementSeconds: 400,
-    stateSeconds: 400,
-    query: `update t set v = $1 -- ${pid}`,
-    preventsWraparound: false,
-    rowOf: null,
-    rowLockers: null,
-    writes: null,
-    blockedBy: null,
-    lockType: null,
-    mode: null,
-    lockDatabaseOid: null,
-    relationOid: null,
-    objectKey: null,
-    isNameable: true,
-    waitSeconds: null,
-    waitSource: 'waitstart',
-    ...changes,
-  };
-}
-
-function waiter(pid: number, blockedBy: number[], changes: Partial<TestSession> = {}): TestSession {
-  const lock = { lockType: 'relation', mode: 'RowExclusiveLock', lockDatabaseOid: 5, relationOid: 16_400 };
-  return session(pid, { state: 'active', blockedBy, ...lock, waitSeconds: 60, ...changes });
-}
-
 function judge(sessions: TestSession[], facts: Partial<LockFacts> = {}, changes: Partial<Context> = {}) {
-  const queues = queuesOf(sessions, facts.prepared);
-  const all = { sessions, queues, prepared: [], names: [], maxConnections: 1000, ...facts };
-  return lockChains.judge(all, { ...context, ...changes });
-}
-
-/** Whoever is named holds it in a mode that keeps everyone out. */
-function queuesOf(sessions: readonly TestSession[], prepared: LockFacts['prepared'] = []): Queue[] {
-  return sessions.flatMap(({ pid, blockedBy }) => {
-    const gids = (blockedBy ?? []).includes(0) ? prepared.map(({ gid }) => gid) : [];
-    const blockers: Blocker[] = [...(blockedBy ?? []).filter((one) => one !== 0 && one !== pid), ...gids];
-    const holders = blockers.map((who) => ({ who, mode: 7 }));
-    return holders.length > 0 ? [{ holders, waiters: [{ who: pid, mode: 7 }] }] : [];
-  });
+  return lockChains.judge(factsOf(sessions, facts), { ...context, ...changes });
 }
 
 const many = (count: number, waitSeconds: number) =>
