@@ -1,19 +1,21 @@
 import { performance } from 'node:perf_hooks';
-import { PgorderlyError } from '../errors.ts';
-import type { CheckResult, Finding, Judged, Outcome, Unjudged } from '../model.ts';
-import type { Probe, Reader } from '../targets/reader.ts';
+import type { CheckResult, Finding, Judged, Outcome } from '../model.ts';
+import type { Probe } from '../targets/reader.ts';
+import { checkDatabases } from './databases.ts';
 import type { AnyJob, JudgeContext, ProtectedBecause } from './job.ts';
-import { readStatement } from './statements.ts';
+import { checkNodes } from './nodes.ts';
+import type { CheckNode, Judge, Seen } from './seen.ts';
+
+export type { CheckNode } from './seen.ts';
 
 export interface CheckTarget {
   name: string;
   nodes: readonly CheckNode[];
   protectedBecause: ProtectedBecause;
-}
-
-export interface CheckNode {
-  name: string;
-  reader: Reader;
+  /** Which databases are looked into; all where it is left out. */
+  isChosen?: (database: string) => boolean;
+  /** What the configuration tells to pass over, now. */
+  isIgnored?: (finding: Finding, now: Date) => boolean;
 }
 
 /** A check, and what each node that answered said of itself. */
@@ -22,71 +24,59 @@ export interface Checked {
   probes: Map<string, Probe>;
 }
 
-interface NodeCheck {
-  node: string;
-  probe: Probe | null;
-  findings: Finding[];
-  lingering: Finding[];
-  unjudged: Unjudged[];
-  error: string | null;
-}
-
-/** One check of one job on every node of a target: gather, then judge. Never throws for what a server does. */
+/** One check of one job on a target: gather, then judge. Never throws for what a server does. */
 export async function checkTarget(
   job: AnyJob,
   target: CheckTarget,
   thresholds: Record<string, number>,
 ): Promise<Checked> {
   const startedAt = performance.now();
-  const checks = await Promise.all(target.nodes.map((node) => checkNode(job, target, node, thresholds)));
-  const findings = checks.flatMap((check) => check.findings);
-  const unjudged = checks.flatMap((check) => check.unjudged);
-  const errors = checks.flatMap((check) => (check.error === null ? [] : [check.error]));
+  const judge = judgeOf(job, target, thresholds);
+  const { nodes, isChosen = () => true } = target;
+  const seen =
+    job.scope === 'database'
+      ? await checkDatabases(job, { nodes, isChosen }, judge)
+      : await checkNodes(job, nodes, judge);
   const result: CheckResult = {
     job: job.name,
     target: target.name,
-    outcome: outcomeOf(findings, errors, unjudged),
-    reason: errors[0] ?? unjudged[0]?.reason ?? null,
+    outcome: outcomeOf(seen),
+    reason: seen.errors[0] ?? seen.unjudged[0]?.reason ?? null,
     durationMs: Math.round(performance.now() - startedAt),
-    findings,
-    lingering: checks.flatMap((check) => check.lingering),
-    unjudged,
-    covered: checks.filter((check) => check.error === null && check.unjudged.length === 0).map((check) => check.node),
+    findings: seen.findings,
+    lingering: seen.lingering,
+    unjudged: seen.unjudged,
+    covered: seen.covered,
   };
-  const probes = new Map(checks.flatMap((check) => (check.probe ? [[check.node, check.probe]] : [])));
-  return { result, probes };
+  return { result, probes: seen.probes };
 }
 
-function outcomeOf(findings: unknown[], errors: unknown[], unjudged: unknown[]): Outcome {
+function outcomeOf({ findings, errors, unjudged }: Seen): Outcome {
   if (findings.length > 0) return 'findings';
   if (errors.length > 0) return 'error';
   return unjudged.length > 0 ? 'cannot-judge' : 'ok';
 }
 
-async function checkNode(
-  job: AnyJob,
-  target: CheckTarget,
-  node: CheckNode,
-  thresholds: Record<string, number>,
-): Promise<NodeCheck> {
-  const check: NodeCheck = { node: node.name, probe: null, findings: [], lingering: [], unjudged: [], error: null };
-  try {
-    check.probe = await node.reader.probe();
-    const ask = (statement?: string, params?: readonly unknown[]) =>
-      node.reader.ask(readStatement(job.name, statement), params);
-    const facts = job.gather ? await job.gather(ask) : await ask();
-    const context = contextOf(target, node, check.probe, thresholds);
+/** Judges at the thresholds, and once more at the clearing level. */
+function judgeOf(job: AnyJob, target: CheckTarget, thresholds: Record<string, number>): Judge {
+  return (facts, { node, probe, database }) => {
+    const context = contextOf(target, node, probe, thresholds);
     const judged = job.judge(facts, context);
     const lowered = job.judge(facts, { ...context, thresholds: scale(thresholds, job.clear.factor) });
-    const complete = (one: Judged): Finding => ({ ...one, job: job.name, target: target.name, node: node.name });
-    check.findings = judged.findings.map(complete);
-    check.lingering = lowered.findings.map(complete);
-    check.unjudged = judged.unjudged.map((one) => ({ node: node.name, ...one }));
-  } catch (error) {
-    if (!(error instanceof PgorderlyError)) throw error;
-    check.error = `${node.name}: ${error.message}`;
-  }
-  return check;
+    const complete = (one: Judged): Finding => ({
+      ...one,
+      ...(job.scope === 'database' ? { database, fingerprint: `${database}.${one.fingerprint}` } : {}),
+      job: job.name,
+      target: target.name,
+      node: node.name,
+    });
+    const isShown = (one: Finding) => !target.isIgnored?.(one, probe.serverNow);
+    return {
+      findings: judged.findings.map(complete).filter(isShown),
+      lingering: lowered.findings.map(complete).filter(isShown),
+      unjudged: judged.unjudged.map((one) => ({ node: node.name, ...one })),
+    };
+  };
 }
 
 function contextOf(

@@ -5,7 +5,7 @@ export type Thresholds = Readonly<Record<string, Threshold>>;
 
 export interface Threshold {
   default: number;
-  unit: 'seconds' | 'sessions' | 'transactions';
+  unit: 'seconds' | 'sessions' | 'transactions' | 'bytes';
   /** What it decides, and where the figure comes from. */
   about: string;
 }
@@ -39,6 +39,7 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds> {
   toldBy?: readonly string[];
   /** page: an alert at once · report: one line of a weekly message. */
   delivery: 'page' | 'report';
+  /** node: each node is asked, in the database of its URL · database: each database, once for the cluster. */
   scope: 'target' | 'node' | 'database';
   /** Six cron fields, the first is seconds. */
   schedule: string;

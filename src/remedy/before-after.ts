@@ -1,4 +1,4 @@
-import type { Finding } from '../model.ts';
+import { type Finding, isCovered } from '../model.ts';
 import { readAlert } from '../state/alerts.ts';
 import type { Queryable } from '../state/database.ts';
 import type { RemedyContext } from './context.ts';
@@ -20,8 +20,10 @@ export async function compareMeasures(
   const job = before && context.jobs.get(before.job);
   if (!before || !job) return null;
   const result = await context.recheck(before.job, plan.target, true);
-  if (!result.covered.includes(before.node)) return `could not be measured: ${result.reason ?? 'no answer'}`;
-  const after = result.findings.find((one) => one.fingerprint === before.fingerprint && one.node === before.node);
+  if (!isCovered(result.covered, before)) return `could not be measured: ${result.reason ?? 'no answer'}`;
+  const after = result.findings.find(
+    (one) => one.fingerprint === before.fingerprint && (one.node === before.node || job.scope === 'database'),
+  );
   return Object.entries(job.measures)
     .filter(([fact]) => typeof before.facts[fact] === 'number')
     .map(([fact, { label, unit }]) => {

@@ -29,7 +29,7 @@ export async function lockOpenAlerts(db: Queryable, job: string, target: string)
   );
   return rows.map((row) => ({
     id: Number(row.id),
-    node: (JSON.parse(row.finding) as Finding).node,
+    ...placeOf(row.finding),
     fingerprint: row.fingerprint,
     state: row.state,
     severity: row.severity,
@@ -103,6 +103,11 @@ export async function acknowledgeAlert(db: Queryable, id: number, userId: string
     [id, userId],
   );
   return rowCount === 1;
+}
+
+function placeOf(finding: string): { node: string; database: string | null } {
+  const { node, database } = JSON.parse(finding) as Finding;
+  return { node, database };
 }
 
 async function insertAlert(db: Queryable, finding: Finding, state: 'pending' | 'firing'): Promise<number> {

@@ -1,0 +1,26 @@
+import type { Coverage, Finding, Unjudged } from '../model.ts';
+import type { Probe, Reader } from '../targets/reader.ts';
+import type { SlowLane } from '../targets/slow-lane.ts';
+
+export interface CheckNode {
+  name: string;
+  reader: Reader;
+  /** To look into every database; without it only the reader's own is seen. */
+  lane?: SlowLane;
+}
+
+/** What a job's judge said of one place. */
+export interface Judgement {
+  findings: Finding[];
+  lingering: Finding[];
+  unjudged: Unjudged[];
+}
+
+export type Judge = (facts: unknown, at: { node: CheckNode; probe: Probe; database: string }) => Judgement;
+
+/** What a check saw on all places together. */
+export interface Seen extends Judgement {
+  errors: string[];
+  covered: Coverage[];
+  probes: Map<string, Probe>;
+}
