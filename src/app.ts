@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { recordCheck } from './alerts/record.ts';
 import type { Config, TargetConfig } from './config/config.ts';
 import { type Checked, checkTarget } from './detect/check.ts';
+import { isChosenBy, isIgnoredBy } from './detect/choice.ts';
 import type { AnyJob } from './detect/job.ts';
 import { startTicks } from './detect/ticks.ts';
 import { createMetrics } from './http/metrics.ts';
@@ -30,6 +31,7 @@ import { findDueRuns, handOverAll } from './state/leases.ts';
 import { countRunsByState } from './state/runs.ts';
 import { protectedBecause } from './targets/protect.ts';
 import { Reader } from './targets/reader.ts';
+import { SlowLane } from './targets/slow-lane.ts';
 import { resolveUrl } from './targets/url.ts';
 
 export interface ServiceOptions {
@@ -190,7 +192,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       log.info({ patienceSeconds: timing.patienceSeconds }, 'stopping: no new claims');
       const working = [ticks.stop(), chat.stop(), sweeping.stop(), heads.stop(), queues.stopWorking()];
       if (!(await within(timing.patienceSeconds * 1000, working, log))) await within(closeMs, [giveBack(remedy)], log);
-      const readers = [...targets.values()].flatMap((target) => target.nodes.map((node) => node.reader));
+      const nodes = [...targets.values()].flatMap((target) => target.nodes);
+      const readers = nodes.flatMap(({ reader, lane }) => (lane ? [reader, lane] : [reader]));
       await within(closeMs, [queues.close(), ...readers.map((reader) => reader.close())], log);
       await within(closeMs, [state.close(), http.close()], log);
       log.info({}, 'stopped');
@@ -222,6 +225,7 @@ function openTarget(config: Config, target: TargetConfig, log: Logger): RemedyTa
   const nodes = target.nodes.map((node) => ({
     name: node.name,
     reader: new Reader({ name: node.name, url: node.url, log }),
+    lane: new SlowLane({ name: node.name, url: node.url, log }),
     actionUrls: node.actions,
   }));
   return {
@@ -230,9 +234,11 @@ function openTarget(config: Config, target: TargetConfig, log: Logger): RemedyTa
     channel: target.channel,
     nodes,
     protectedBecause: protectedBecause({
-      ownPids: () => nodes.flatMap((node) => node.reader.pids()),
+      ownPids: () => nodes.flatMap(({ reader, lane }) => [...reader.pids(), ...lane.pids()]),
       names: target.protect,
     }),
+    isChosen: (database) => isChosenBy(target.databases, database),
+    isIgnored: (finding, now) => isIgnoredBy(config.jobs.get(finding.job)?.ignores ?? [], finding, now),
     policyFor: (risk) => {
       const policy = config.policies[target.policies][risk];
       return policy === 'off' ? null : { risk, people: policy.people, of: policy.of, asker: policy.asker };

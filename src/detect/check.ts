@@ -73,7 +73,7 @@ function judgeOf(job: AnyJob, target: CheckTarget, thresholds: Record<string, nu
     const isShown = (one: Finding) => !target.isIgnored?.(one, probe.serverNow);
     return {
       findings: judged.findings.map(complete).filter(isShown),
-      lingering: lowered.findings.map(complete).filter(isShown),
+      lingering: [...lowered.findings, ...(judged.lingering ?? [])].map(complete).filter(isShown),
       unjudged: judged.unjudged.map((one) => ({ node: node.name, ...one })),
     };
   };

@@ -53,7 +53,15 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds> {
   /** Facts for the judge; the rows of `jobs/<name>.sql` where it is left out. */
   gather?(ask: Ask): Promise<F>;
   /** Pure: no clock, no database, no memory. */
-  judge(facts: F, context: JudgeContext<T>): { findings: Judged[]; unjudged: Unjudged[] };
+  judge(
+    facts: F,
+    context: JudgeContext<T>,
+  ): {
+    findings: Judged[];
+    unjudged: Unjudged[];
+    /** No trouble to speak of now, and not well either: keeps a firing alert firing, opens none. */
+    lingering?: Judged[];
+  };
 }
 
 /** A job of any facts, as the lists keep it. */

@@ -63,7 +63,8 @@ export class SlowLane {
     const order = [...databases].sort((a, b) => lastVisit(a) - lastVisit(b));
     const visits: Visit<T>[] = [];
     for (const database of order) {
-      if (this.isClosed || performance.now() > until) visits.push({ database, outcome: 'unreached' });
+      if (this.isClosed || (visits.length > 0 && performance.now() > until))
+        visits.push({ database, outcome: 'unreached' });
       else {
         this.visits.set(`${visitor} ${database}`, ++this.count);
         visits.push(await this.visitOne(database, look));

@@ -27,6 +27,7 @@ describe('the minimal configuration', () => {
           channel: 'C0123456789',
           timezone: 'UTC',
           protect: [],
+          databases: [],
           nodes: [{ name: 'db1:5432', url: 'postgres://mon:mon-pw@db1:5432/orders', actions: {} }],
         },
       ],
@@ -38,9 +39,10 @@ describe('the minimal configuration', () => {
             schedule: '*/30 * * * * *',
             afterSeconds: 60,
             thresholds: { minSeconds: 900, minBlocked: 10 },
+            ignores: [],
           },
         ],
-        ['lock-chains', { isEnabled: true, schedule: '*/10 * * * * *', afterSeconds: 20, thresholds: {} }],
+        ['lock-chains', { isEnabled: true, schedule: '*/10 * * * * *', afterSeconds: 20, thresholds: {}, ignores: [] }],
       ]),
     });
     expect(config?.targets.every(isObserveOnly)).toBe(true);
@@ -67,6 +69,7 @@ describe('what is written', () => {
       schedule: '0 0 3 * * *',
       afterSeconds: 120,
       thresholds: { minSeconds: 900, minBlocked: 10 },
+      ignores: [],
     });
   });
 

@@ -43,8 +43,9 @@ describe.each(majors)('a reader of PostgreSQL %i', (major) => {
   });
 
   it('lists the databases, and which of them the login may connect to', async () => {
+    const reader = open(database.url('monitor'));
     const find = async () => {
-      const databases = await open(database.url('monitor')).databases();
+      const databases = await reader.databases();
       expect(databases.map(({ name }) => name)).not.toEqual(
         expect.arrayContaining([expect.stringMatching('template')]),
       );
