@@ -96,5 +96,6 @@ jobs:
     thresholds: { minWaitSeconds: 0 }
   long-transactions: { enabled: false }
   invalid-indexes: { enabled: false }
+  duplicate-indexes: { enabled: false }
 `;
 }
