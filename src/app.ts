@@ -29,6 +29,7 @@ import { StateDatabase } from './state/database.ts';
 import { readInboxAge } from './state/inbox.ts';
 import { findDueRuns, handOverAll } from './state/leases.ts';
 import { countRunsByState } from './state/runs.ts';
+import { readSamples, rollUpSamples } from './state/samples.ts';
 import { protectedBecause } from './targets/protect.ts';
 import { Reader } from './targets/reader.ts';
 import { SlowLane } from './targets/slow-lane.ts';
@@ -86,7 +87,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const look = async (jobName: string, targetName: string, thresholds: Record<string, number>): Promise<Checked> => {
     const [job, target] = [byName.get(jobName), targets.get(targetName)];
     if (!job || !target) throw new Error(`no job ${jobName} on a target ${targetName}`);
-    const checked = await checkTarget(job, target, thresholds);
+    const readPast = (ofJob: string, days: number) => readSamples(state.pool, { target: targetName, job: ofJob, days });
+    const checked = await checkTarget(job, { ...target, readPast }, thresholds);
     metrics.countCheck(jobName, checked.result.outcome, checked.result.durationMs / 1000);
     return checked;
   };
@@ -160,6 +162,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     },
     () => sweepInbox(slack),
     () => queues.clean(),
+    () => rollUpSamples(state.pool),
   ];
   const sweeping = repeat(sweep, timing.sweepSeconds * 1000, log);
   const heads = repeat([async () => log.info(await readAuditHead(state.pool), 'audit head')], 3_600_000, log);

@@ -88,6 +88,8 @@ export interface CheckResult {
   unjudged: Unjudged[];
   /** What was judged; only what was covered can resolve. */
   covered: Coverage[];
+  /** How many were looked into; null where the job doesn't look into each. */
+  databases: number | null;
 }
 
 export interface Coverage {

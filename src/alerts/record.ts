@@ -9,6 +9,7 @@ import { addThreadLine, ensureAlertCard, hasCard, wantAlertCard } from '../state
 import { finishCheck, lockCheck } from '../state/checks.ts';
 import { type Queryable, transaction } from '../state/database.ts';
 import { readRunsOfAlert } from '../state/runs.ts';
+import { appendSamples } from '../state/samples.ts';
 import { rememberTarget } from '../state/targets.ts';
 import { type Transition, track } from './track.ts';
 
@@ -29,6 +30,7 @@ export async function recordCheck(input: RecordInput): Promise<Transition[]> {
     const transitions = await applyAll(db, input, target.channel);
     const identity = [...checked.probes.values()][0]?.systemIdentifier;
     if (identity) await rememberTarget(db, target.name, identity);
+    await appendSamples(db, { target: target.name, job: checked.result.job }, checked.samples);
     await finishCheck(db, checked.result);
     return transitions;
   });

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { CheckResult, Finding, Judged, Outcome } from '../model.ts';
 import type { Probe } from '../targets/reader.ts';
 import { checkDatabases } from './databases.ts';
+import { historyOf, type PlacedSample, placeSamples, type StoredSample } from './history.ts';
 import type { AnyJob, JudgeContext, ProtectedBecause } from './job.ts';
 import { checkNodes } from './nodes.ts';
 import type { CheckNode, Judge, Seen } from './seen.ts';
@@ -16,12 +17,15 @@ export interface CheckTarget {
   isChosen?: (database: string) => boolean;
   /** What the configuration tells to pass over, now. */
   isIgnored?: (finding: Finding, now: Date) => boolean;
+  /** What a job sampled here; nothing where it is left out. */
+  readPast?: (job: string, days: number) => Promise<StoredSample[]>;
 }
 
 /** A check, and what each node that answered said of itself. */
 export interface Checked {
   result: CheckResult;
   probes: Map<string, Probe>;
+  samples: PlacedSample[];
 }
 
 /** One check of one job on a target: gather, then judge. Never throws for what a server does. */
@@ -31,7 +35,8 @@ export async function checkTarget(
   thresholds: Record<string, number>,
 ): Promise<Checked> {
   const startedAt = performance.now();
-  const judge = judgeOf(job, target, thresholds);
+  const past = job.history && target.readPast ? await target.readPast(job.name, job.history.days) : [];
+  const judge = judgeOf(job, target, { thresholds, past });
   const { nodes, isChosen = () => true } = target;
   const seen =
     job.scope === 'database'
@@ -47,8 +52,9 @@ export async function checkTarget(
     lingering: seen.lingering,
     unjudged: seen.unjudged,
     covered: seen.covered,
+    databases: seen.databases,
   };
-  return { result, probes: seen.probes };
+  return { result, probes: seen.probes, samples: seen.samples };
 }
 
 function outcomeOf({ findings, errors, unjudged }: Seen): Outcome {
@@ -57,10 +63,17 @@ function outcomeOf({ findings, errors, unjudged }: Seen): Outcome {
   return unjudged.length > 0 ? 'cannot-judge' : 'ok';
 }
 
+interface Known {
+  thresholds: Record<string, number>;
+  past: readonly StoredSample[];
+}
+
 /** Judges at the thresholds, and once more at the clearing level. */
-function judgeOf(job: AnyJob, target: CheckTarget, thresholds: Record<string, number>): Judge {
+function judgeOf(job: AnyJob, target: CheckTarget, { thresholds, past }: Known): Judge {
   return (facts, { node, probe, database }) => {
-    const context = contextOf(target, node, probe, thresholds);
+    const place = job.scope === 'database' ? database : node.name;
+    const history = historyOf(past, place);
+    const context = { ...contextOf(target, node, probe, thresholds), history };
     const judged = job.judge(facts, context);
     const lowered = job.judge(facts, { ...context, thresholds: scale(thresholds, job.clear.factor) });
     const complete = (one: Judged): Finding => ({
@@ -75,6 +88,7 @@ function judgeOf(job: AnyJob, target: CheckTarget, thresholds: Record<string, nu
       findings: judged.findings.map(complete).filter(isShown),
       lingering: [...lowered.findings, ...(judged.lingering ?? [])].map(complete).filter(isShown),
       unjudged: judged.unjudged.map((one) => ({ node: node.name, ...one })),
+      samples: placeSamples(job.sample?.(facts, context) ?? [], place),
     };
   };
 }
@@ -84,7 +98,7 @@ function contextOf(
   node: CheckNode,
   probe: Probe,
   thresholds: Record<string, number>,
-): JudgeContext<never> {
+): Omit<JudgeContext<never>, 'history'> {
   return {
     thresholds: thresholds as never,
     now: probe.serverNow,

@@ -4,7 +4,7 @@ import type { Probe, Reader } from '../targets/reader.ts';
 import type { Visit } from '../targets/slow-lane.ts';
 import { type BlindDatabase, groupBlind } from './blind-databases.ts';
 import type { AnyJob } from './job.ts';
-import type { CheckNode, Judge, Judgement, Seen } from './seen.ts';
+import { type CheckNode, type Judge, type Judgement, type Seen, sawNothing } from './seen.ts';
 import { readStatement } from './statements.ts';
 
 /** A catalog with a hundred thousand relations takes longer to read than who waits for whom. */
@@ -16,7 +16,7 @@ export async function checkDatabases(
   { nodes, isChosen }: { nodes: readonly CheckNode[]; isChosen: (database: string) => boolean },
   judge: Judge,
 ): Promise<Seen> {
-  const seen: Seen = { findings: [], lingering: [], unjudged: [], errors: [], covered: [], probes: new Map() };
+  const seen = sawNothing();
   const answers = await Promise.all(nodes.map((node) => probeNode(node)));
   for (const { node, probe } of answers) if (probe) seen.probes.set(node.name, probe);
   const speaker = chooseSpeaker(answers);
@@ -113,7 +113,9 @@ async function gather(job: AnyJob, reader: Reader): Promise<unknown> {
   return job.gather ? await job.gather(ask) : await ask();
 }
 
-function add(seen: Seen, { findings, lingering }: Judgement): void {
+function add(seen: Seen, { findings, lingering, samples }: Judgement): void {
+  seen.databases = (seen.databases ?? 0) + 1;
+  seen.samples.push(...samples);
   seen.findings.push(...findings);
   seen.lingering.push(...lingering);
 }

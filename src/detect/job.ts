@@ -24,12 +24,24 @@ export type ProtectedBecause = (session: {
   backendType: string | null;
 }) => string | null;
 
+/** A figure to keep: one of the whole, or those of its objects by name, of which one a day is kept. */
+export type Sample = { series: string; value: number } | { series: string; objects: Readonly<Record<string, number>> };
+
+/** A figure as it was: the last of its step of time, and the highest in it. */
+export interface Point {
+  at: Date;
+  value: number;
+  highest: number;
+}
+
 export interface JudgeContext<T extends Thresholds> {
   thresholds: { readonly [K in keyof T]: number };
   /** By the watched server's clock. */
   now: Date;
   node: { name: string; isStandby: boolean; role: string; seesAll: boolean };
   protectedBecause: ProtectedBecause;
+  /** What `sample` gave here before, oldest first: of a series, or of one object of it. Empty at a check from a terminal. */
+  history(series: string, object?: string): readonly Point[];
 }
 
 export interface Job<F = unknown, T extends Thresholds = Thresholds> {
@@ -52,6 +64,10 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds> {
   measures: Readonly<Record<string, { label: string; unit: Threshold['unit'] }>>;
   /** Facts for the judge; the rows of `jobs/<name>.sql` where it is left out. */
   gather?(ask: Ask): Promise<F>;
+  /** Figures to keep for the judges to come, of the place that was asked. Pure. */
+  sample?(facts: F, context: JudgeContext<T>): Sample[];
+  /** How far back the judge looks; without it no history is read. */
+  history?: { days: number };
   /** Pure: no clock, no database, no memory. */
   judge(
     facts: F,

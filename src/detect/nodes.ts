@@ -1,6 +1,6 @@
 import { PgorderlyError } from '../errors.ts';
 import type { AnyJob } from './job.ts';
-import type { CheckNode, Judge, Seen } from './seen.ts';
+import { type CheckNode, type Judge, type Seen, sawNothing } from './seen.ts';
 import { readStatement } from './statements.ts';
 
 /** Asks each node at once, on its warm connection. */
@@ -10,14 +10,16 @@ export async function checkNodes(job: AnyJob, nodes: readonly CheckNode[], judge
     findings: seen.flatMap((one) => one.findings),
     lingering: seen.flatMap((one) => one.lingering),
     unjudged: seen.flatMap((one) => one.unjudged),
+    samples: seen.flatMap((one) => one.samples),
     errors: seen.flatMap((one) => one.errors),
     covered: seen.flatMap((one) => one.covered),
+    databases: null,
     probes: new Map(seen.flatMap((one) => [...one.probes])),
   };
 }
 
 async function checkNode(job: AnyJob, node: CheckNode, judge: Judge): Promise<Seen> {
-  const seen: Seen = { findings: [], lingering: [], unjudged: [], errors: [], covered: [], probes: new Map() };
+  const seen = sawNothing();
   try {
     const probe = await node.reader.probe();
     seen.probes.set(node.name, probe);

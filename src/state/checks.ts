@@ -8,6 +8,8 @@ export interface LastCheck {
   reason: string | null;
   finishedAt: Date | null;
   unjudged: Unjudged[];
+  /** How many were looked into; null where the job doesn't look into each. */
+  databases: number | null;
 }
 
 /** Claims the check of a tick: false where another worker has it, or a newer tick was checked. */
@@ -37,7 +39,7 @@ export async function lockCheck(db: Queryable, job: string, target: string): Pro
 export async function finishCheck(db: Queryable, result: CheckResult): Promise<void> {
   await db.query(
     `update checks set lease_until = null, finished_at = clock_timestamp(), outcome = $3, reason = $4,
-       duration_ms = $5, unjudged = $6 where job = $1 and target = $2`,
+       duration_ms = $5, unjudged = $6, databases = $7 where job = $1 and target = $2`,
     [
       result.job,
       result.target,
@@ -45,6 +47,7 @@ export async function finishCheck(db: Queryable, result: CheckResult): Promise<v
       result.reason,
       Math.round(result.durationMs),
       JSON.stringify(result.unjudged),
+      result.databases,
     ],
   );
 }
@@ -58,5 +61,6 @@ export async function readLastChecks(db: Queryable): Promise<LastCheck[]> {
     reason: row.reason,
     finishedAt: row.finished_at,
     unjudged: JSON.parse(row.unjudged),
+    databases: row.databases,
   }));
 }

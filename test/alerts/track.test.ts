@@ -51,6 +51,7 @@ function result(more: Partial<CheckResult> = {}): CheckResult {
     lingering: [],
     unjudged: [],
     covered: [{ node: 'primary', databases: { except: [] } }],
+    databases: null,
     ...more,
   };
 }
