@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { recordCheck } from './alerts/record.ts';
+import { makeDueReports } from './alerts/report.ts';
 import type { Config, TargetConfig } from './config/config.ts';
 import { type Checked, checkTarget } from './detect/check.ts';
 import { isChosenBy, isIgnoredBy } from './detect/choice.ts';
@@ -117,6 +118,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   const chat = openChat(config.slack, log);
   const timezoneOf = (name: string) => config.targets.find((target) => target.name === name)?.timezone ?? 'UTC';
+  const reportTimeOf = (name: string) => ({
+    schedule: config.targets.find((target) => target.name === name)?.report ?? '',
+    timezone: timezoneOf(name),
+  });
   const slack: SlackContext = {
     remedy,
     state,
@@ -163,6 +168,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     () => sweepInbox(slack),
     () => queues.clean(),
     () => rollUpSamples(state.pool),
+    () => makeDueReports(remedy, reportTimeOf),
   ];
   const sweeping = repeat(sweep, timing.sweepSeconds * 1000, log);
   const heads = repeat([async () => log.info(await readAuditHead(state.pool), 'audit head')], 3_600_000, log);

@@ -41,6 +41,8 @@ export interface TargetConfig {
   policies: Environment;
   channel: string;
   timezone: string;
+  /** When its weekly report comes: six cron fields, in its time zone. */
+  report: string;
   /** Users, or `app:` and an application_name; `*` stands for anything. */
   protect: readonly string[];
   /** Patterns; with none, all databases are looked into. */

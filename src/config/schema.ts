@@ -120,6 +120,7 @@ export const Target = z.strictObject({
     .array(ProtectedPattern)
     .default([])
     .describe('users, or `app:<application_name>`, whose sessions are never touched; `*` stands for anything'),
+  report: Schedule.default('0 0 9 * * 1').describe('when its weekly report comes, in its time zone'),
   databases: z
     .array(DatabasePattern)
     .default([])

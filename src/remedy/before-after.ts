@@ -37,7 +37,16 @@ export async function compareMeasures(
 function show(value: unknown, unit: string): string {
   const isTime = unit === 'seconds';
   if (typeof value !== 'number') return isTime ? '–' : '0';
+  if (unit === 'bytes') return formatBytes(value);
   return isTime ? formatSeconds(value) : String(Math.round(value));
+}
+
+/** 12.4 GB; 1 kB is 1,024 bytes, as PostgreSQL counts. */
+export function formatBytes(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const;
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  const figure = bytes / 1024 ** power;
+  return `${figure < 10 && power > 0 ? figure.toFixed(1) : Math.round(figure)} ${units[power]}`;
 }
 
 /** 370 → "6 min 10 s"; two units at the most. */

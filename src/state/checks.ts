@@ -6,6 +6,7 @@ export interface LastCheck {
   target: string;
   outcome: Outcome | null;
   reason: string | null;
+  tickAt: Date;
   finishedAt: Date | null;
   unjudged: Unjudged[];
   /** How many were looked into; null where the job doesn't look into each. */
@@ -59,6 +60,7 @@ export async function readLastChecks(db: Queryable): Promise<LastCheck[]> {
     target: row.target,
     outcome: row.outcome,
     reason: row.reason,
+    tickAt: row.tick_at,
     finishedAt: row.finished_at,
     unjudged: JSON.parse(row.unjudged),
     databases: row.databases,

@@ -26,6 +26,7 @@ describe('the minimal configuration', () => {
           policies: 'production',
           channel: 'C0123456789',
           timezone: 'UTC',
+          report: '0 0 9 * * 1',
           protect: [],
           databases: [],
           nodes: [{ name: 'db1:5432', url: 'postgres://mon:mon-pw@db1:5432/orders', actions: {} }],

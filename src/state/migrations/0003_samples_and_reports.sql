@@ -21,6 +21,9 @@ create index samples_age on samples (step, at);
 -- How many databases the last check of a job looked into; null where it doesn't look into each.
 alter table checks add column databases integer;
 
+-- When the next weekly report is due; null until the target was looked at by this version.
+alter table targets add column report_due_at timestamptz;
+
 -- What a report said when it was made; a message stays as it was.
 create table reports (
   id bigint generated always as identity primary key,
@@ -44,3 +47,4 @@ alter table cards drop column report_id;
 alter table cards add check (num_nonnulls(alert_id, run_id) = 1);
 drop table reports, samples;
 alter table checks drop column databases;
+alter table targets drop column report_due_at;
