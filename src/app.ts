@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { recordCheck } from './alerts/record.ts';
+import { makeDueReports } from './alerts/report.ts';
 import type { Config, TargetConfig } from './config/config.ts';
 import { type Checked, checkTarget } from './detect/check.ts';
+import { isChosenBy, isIgnoredBy } from './detect/choice.ts';
 import type { AnyJob } from './detect/job.ts';
 import { startTicks } from './detect/ticks.ts';
 import { createMetrics } from './http/metrics.ts';
@@ -28,8 +30,10 @@ import { StateDatabase } from './state/database.ts';
 import { readInboxAge } from './state/inbox.ts';
 import { findDueRuns, handOverAll } from './state/leases.ts';
 import { countRunsByState } from './state/runs.ts';
+import { readSamples, rollUpSamples } from './state/samples.ts';
 import { protectedBecause } from './targets/protect.ts';
 import { Reader } from './targets/reader.ts';
+import { SlowLane } from './targets/slow-lane.ts';
 import { resolveUrl } from './targets/url.ts';
 
 export interface ServiceOptions {
@@ -85,7 +89,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const [job, target] = [byName.get(jobName), targets.get(targetName)];
     if (!job || !target) throw new Error(`no job ${jobName} on a target ${targetName}`);
     const memory = job.remember ? await readMemory(state.pool, jobName, targetName) : {};
-    const checked = await checkTarget(job, { ...target, memory }, thresholds);
+    const readPast = (ofJob: string, days: number) => readSamples(state.pool, { target: targetName, job: ofJob, days });
+    const checked = await checkTarget(job, { ...target, memory, readPast }, thresholds);
     metrics.countCheck(jobName, checked.result.outcome, checked.result.durationMs / 1000);
     return checked;
   };
@@ -114,6 +119,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   const chat = openChat(config.slack, log);
   const timezoneOf = (name: string) => config.targets.find((target) => target.name === name)?.timezone ?? 'UTC';
+  const reportTimeOf = (name: string) => ({
+    schedule: config.targets.find((target) => target.name === name)?.report ?? '',
+    timezone: timezoneOf(name),
+  });
   const slack: SlackContext = {
     remedy,
     state,
@@ -159,6 +168,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     },
     () => sweepInbox(slack),
     () => queues.clean(),
+    () => rollUpSamples(state.pool),
+    () => makeDueReports(remedy, reportTimeOf),
   ];
   const sweeping = repeat(sweep, timing.sweepSeconds * 1000, log);
   const heads = repeat([async () => log.info(await readAuditHead(state.pool), 'audit head')], 3_600_000, log);
@@ -191,7 +202,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       log.info({ patienceSeconds: timing.patienceSeconds }, 'stopping: no new claims');
       const working = [ticks.stop(), chat.stop(), sweeping.stop(), heads.stop(), queues.stopWorking()];
       if (!(await within(timing.patienceSeconds * 1000, working, log))) await within(closeMs, [giveBack(remedy)], log);
-      const readers = [...targets.values()].flatMap((target) => target.nodes.map((node) => node.reader));
+      const nodes = [...targets.values()].flatMap((target) => target.nodes);
+      const readers = nodes.flatMap(({ reader, lane }) => (lane ? [reader, lane] : [reader]));
       await within(closeMs, [queues.close(), ...readers.map((reader) => reader.close())], log);
       await within(closeMs, [state.close(), http.close()], log);
       log.info({}, 'stopped');
@@ -223,6 +235,7 @@ function openTarget(config: Config, target: TargetConfig, log: Logger): RemedyTa
   const nodes = target.nodes.map((node) => ({
     name: node.name,
     reader: new Reader({ name: node.name, url: node.url, log }),
+    lane: new SlowLane({ name: node.name, url: node.url, log }),
     actionUrls: node.actions,
   }));
   return {
@@ -231,9 +244,11 @@ function openTarget(config: Config, target: TargetConfig, log: Logger): RemedyTa
     channel: target.channel,
     nodes,
     protectedBecause: protectedBecause({
-      ownPids: () => nodes.flatMap((node) => node.reader.pids()),
+      ownPids: () => nodes.flatMap(({ reader, lane }) => [...reader.pids(), ...lane.pids()]),
       names: target.protect,
     }),
+    isChosen: (database) => isChosenBy(target.databases, database),
+    isIgnored: (finding, now) => isIgnoredBy(config.jobs.get(finding.job)?.ignores ?? [], finding, now),
     policyFor: (risk) => {
       const policy = config.policies[target.policies][risk];
       return policy === 'off' ? null : { risk, people: policy.people, of: policy.of, asker: policy.asker };

@@ -24,7 +24,9 @@ export type RunbookClass = (typeof runbookClasses)[number];
 /** Times that identify a backend are epoch microseconds as text: a JavaScript Date would lose the microseconds. */
 export type Subject =
   | { kind: 'backend'; pid: number; backendStart: string }
-  | { kind: 'prepared-transaction'; gid: string };
+  | { kind: 'prepared-transaction'; gid: string }
+  /** `table` is the schema-qualified name of its table, as SQL writes it; a table's own. */
+  | { kind: 'table' | 'index'; schema: string; name: string; oid: number; table: string };
 
 /** A runbook that would help, with its parameters filled in, and what it frees and what is lost. */
 export interface Offer {
@@ -35,8 +37,12 @@ export interface Offer {
 
 /** What a job's judge returns; the check adds where it was found. */
 export interface Judged {
+  /** Of a job that looks into each database, the check fills it in. */
   database: string | null;
-  /** What is wrong, not who: stays the same as long as the trouble is the same. */
+  /**
+   * What is wrong, not who: stays the same as long as the trouble is the same. Of a job that looks into each database, a
+   * schema-qualified name; the check puts the database in front.
+   */
   fingerprint: string;
   severity: Severity;
   /** One sentence that says what is wrong. */
@@ -80,8 +86,27 @@ export interface CheckResult {
   /** Found only when the thresholds are lowered to the clearing level: keeps a firing alert firing, opens none. */
   lingering: Finding[];
   unjudged: Unjudged[];
-  /** Nodes that were judged; only what was covered can resolve. */
-  covered: string[];
+  /** What was judged; only what was covered can resolve. */
+  covered: Coverage[];
+  /** How many were looked into; null where the job doesn't look into each. */
+  databases: number | null;
+}
+
+export interface Coverage {
+  /** Null: the cluster, for which one node spoke. */
+  node: string | null;
+  /** With `except`, a database that is no more counts as judged. */
+  databases: { only: readonly string[] } | { except: readonly string[] };
+}
+
+/** Whether what was found there before was looked at again. */
+export function isCovered(covered: readonly Coverage[], at: { node: string; database: string | null }): boolean {
+  return covered.some(({ node, databases }) => {
+    if (node !== null && node !== at.node) return false;
+    return 'only' in databases
+      ? at.database !== null && databases.only.includes(at.database)
+      : at.database === null || !databases.except.includes(at.database);
+  });
 }
 
 export const runStates = [

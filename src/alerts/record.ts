@@ -9,6 +9,7 @@ import { addThreadLine, ensureAlertCard, hasCard, wantAlertCard } from '../state
 import { finishCheck, lockCheck } from '../state/checks.ts';
 import { type Queryable, transaction } from '../state/database.ts';
 import { readRunsOfAlert } from '../state/runs.ts';
+import { appendSamples } from '../state/samples.ts';
 import { rememberTarget } from '../state/targets.ts';
 import { type Transition, track } from './track.ts';
 
@@ -29,6 +30,7 @@ export async function recordCheck(input: RecordInput): Promise<Transition[]> {
     const transitions = await applyAll(db, input, target.channel);
     const identity = [...checked.probes.values()][0]?.systemIdentifier;
     if (identity) await rememberTarget(db, target.name, identity);
+    await appendSamples(db, { target: target.name, job: checked.result.job }, checked.samples);
     await finishCheck(db, checked);
     return transitions;
   });
@@ -73,7 +75,7 @@ async function apply(db: Queryable, input: RecordInput, applied: Applied): Promi
   if (id === null) return false;
   switch (transition.reason) {
     case 'opened':
-      await audit(db, 'alert.opened', id, transition.finding);
+      if (input.job.delivery === 'page') await audit(db, 'alert.opened', id, transition.finding);
       return show(db, input, { id, finding: transition.finding, channel: applied.channel, isNew: true });
     case 'worsened':
     case 'improved':
@@ -89,7 +91,7 @@ async function apply(db: Queryable, input: RecordInput, applied: Applied): Promi
     case 'resolved':
       await withdrawProposals(db, await readRunsOfAlert(db, id));
       await redraw(db, id, ['Resolved.']);
-      await audit(db, 'alert.resolved', id, before?.finding ?? null);
+      if (input.job.delivery === 'page') await audit(db, 'alert.resolved', id, before?.finding ?? null);
       return true;
     case 'stale':
       if (!wasStale) await redraw(db, id, null);
@@ -113,6 +115,8 @@ async function show(
   alert: { id: number; finding: Finding; channel: string; isNew: boolean },
 ): Promise<boolean> {
   const { id, finding, channel } = alert;
+  // It is a line of the next report, which opens its plan.
+  if (input.job.delivery === 'report') return false;
   const earlier = await findShownTwin(db, finding, input.job.toldBy ?? []);
   if (earlier === null) {
     await ensureAlertCard(db, id, channel);

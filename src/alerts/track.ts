@@ -1,9 +1,10 @@
-import type { CheckResult, Finding, Severity } from '../model.ts';
+import { type CheckResult, type Finding, isCovered, type Severity } from '../model.ts';
 
 /** An alert that is not resolved, as track needs it. */
 export interface OpenAlert {
   id: number;
   node: string;
+  database: string | null;
   fingerprint: string;
   state: 'pending' | 'firing';
   severity: Severity;
@@ -64,8 +65,7 @@ function trackAlert(alert: OpenAlert, found: Map<string, Finding>, input: TrackI
   const finding = found.get(alert.fingerprint);
   if (finding) return trackFound(alert, finding, input);
   const { id } = alert;
-  if (!input.result.covered.includes(alert.node))
-    return { reason: 'stale', id, why: whyUncovered(alert, input.result) };
+  if (!isCovered(input.result.covered, alert)) return { reason: 'stale', id, why: whyUncovered(alert, input.result) };
   if (alert.state === 'pending') return { reason: 'forgotten', id };
   if (input.result.lingering.some((one) => one.fingerprint === alert.fingerprint)) return { reason: 'lingering', id };
   const clearCount = alert.clearCount + 1;
@@ -84,8 +84,10 @@ function trackFound(alert: OpenAlert, finding: Finding, input: TrackInput): Tran
 }
 
 function whyUncovered(alert: OpenAlert, result: CheckResult): string {
-  const blind = result.unjudged.find((one) => one.node === alert.node) ?? result.unjudged[0];
-  return blind?.reason ?? result.reason ?? 'the node was not checked';
+  const { unjudged } = result;
+  const ofDatabase = unjudged.find(({ database }) => database !== undefined && database === alert.database);
+  const blind = ofDatabase ?? unjudged.find((one) => one.node === alert.node) ?? unjudged[0];
+  return blind?.reason ?? result.reason ?? 'it was not checked';
 }
 
 function rank(severity: Severity): number {

@@ -1,17 +1,19 @@
 import { jobs as allJobs } from '../../jobs/index.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, NodeConfig, TargetConfig } from '../config/config.ts';
 import { readConfig } from '../config/load.ts';
 import { findNearest } from '../config/nearest.ts';
-import type { CheckTarget } from '../detect/check.ts';
+import type { CheckNode, CheckTarget } from '../detect/check.ts';
+import { isChosenBy, isIgnoredBy } from '../detect/choice.ts';
 import type { AnyJob, Threshold } from '../detect/job.ts';
 import { PgorderlyError } from '../errors.ts';
 import { protectedBecause } from '../targets/protect.ts';
 import { Reader } from '../targets/reader.ts';
+import { SlowLane } from '../targets/slow-lane.ts';
 import { describeUrl, resolveUrl } from '../targets/url.ts';
 
 export interface CheckOptions {
   url?: string;
-  /** For jobs of the scope `database`, of which there is none yet: sessions and locks are seen in all from one. */
+  /** For jobs that look into each database: without it, into that of the URL. */
   allDatabases?: boolean;
   config?: string;
   target?: string;
@@ -26,6 +28,7 @@ export interface CheckRequest {
   thresholdsOf(job: AnyJob): Record<string, number>;
 }
 
+type Node = Pick<NodeConfig, 'name' | 'url'>;
 type Typed = ReadonlyMap<string, Record<string, number>>;
 
 /** Throws for wrong words, options, thresholds, URLs and configurations, before any server is asked. */
@@ -35,14 +38,17 @@ export function readRequest(names: readonly string[], options: CheckOptions): Ch
   const { config: file, url, target, allDatabases } = options;
   if (file === undefined) {
     if (target !== undefined) throw usage('--target needs --config', 'It names a target of a file; a server is --url.');
-    return requestUrl(jobs, typed, url);
+    return requestUrl({ jobs, typed, isDeep: allDatabases === true }, url);
   }
   if (url !== undefined || allDatabases)
     throw usage('--config excludes --url and --all-databases', 'Name one server by --url, or one target of a file.');
   return requestTarget({ names, jobs, typed }, file, target);
 }
 
-function requestUrl(jobs: readonly AnyJob[], typed: Typed, given?: string): CheckRequest {
+function requestUrl(
+  { jobs, typed, isDeep }: { jobs: readonly AnyJob[]; typed: Typed; isDeep: boolean },
+  given?: string,
+): CheckRequest {
   // libpq's own way to name a server: PGHOST, PGSERVICE and the rest fill in what the URL leaves out.
   const isNamed = process.env['PGHOST'] !== undefined || process.env['PGSERVICE'] !== undefined;
   const url = given ?? (isNamed ? 'postgres://' : undefined);
@@ -51,7 +57,7 @@ function requestUrl(jobs: readonly AnyJob[], typed: Typed, given?: string): Chec
   resolveUrl(url);
   const name = describeUrl(url);
   return {
-    target: openTarget({ name, nodes: [{ name, url }], protect: [] }),
+    target: openTarget({ name, nodes: [{ name, url }], protect: [] }, isDeep),
     jobs,
     thresholdsOf: (job) => ({ ...defaultsOf(job), ...typed.get(job.name) }),
   };
@@ -67,8 +73,13 @@ function requestTarget(
   const isWanted = (job: AnyJob) => names.includes(job.name) || config.jobs.get(job.name)?.isEnabled !== false;
   const wanted = jobs.filter(isWanted);
   if (wanted.length === 0) throw usage(`every job is disabled in ${file}`, 'Name those that you want.');
+  const chosen = chooseTarget(config, file, name);
   return {
-    target: openTarget(chooseTarget(config, file, name)),
+    target: {
+      ...openTarget(chosen, true),
+      isChosen: (database) => isChosenBy(chosen.databases, database),
+      isIgnored: (finding, now) => isIgnoredBy(config.jobs.get(finding.job)?.ignores ?? [], finding, now),
+    },
     jobs: wanted,
     thresholdsOf: (job) => ({ ...config.jobs.get(job.name)?.thresholds, ...typed.get(job.name) }),
   };
@@ -83,13 +94,16 @@ function chooseTarget({ targets }: Config, file: string, name?: string): Config[
   return found;
 }
 
-function openTarget(target: {
-  name: string;
-  nodes: readonly { name: string; url: string }[];
-  protect: readonly string[];
-}): CheckTarget {
-  const nodes = target.nodes.map(({ name, url }) => ({ name, reader: new Reader({ name, url }) }));
-  const ownPids = () => nodes.flatMap((node) => node.reader.pids());
+function openTarget(
+  target: Pick<TargetConfig, 'name' | 'protect'> & { nodes: readonly Node[] },
+  isDeep: boolean,
+): CheckTarget {
+  const nodes: CheckNode[] = target.nodes.map(({ name, url }) => ({
+    name,
+    reader: new Reader({ name, url }),
+    ...(isDeep ? { lane: new SlowLane({ name, url }) } : {}),
+  }));
+  const ownPids = () => nodes.flatMap(({ reader, lane }) => [...reader.pids(), ...(lane?.pids() ?? [])]);
   return { name: target.name, nodes, protectedBecause: protectedBecause({ ownPids, names: target.protect }) };
 }
 

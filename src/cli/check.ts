@@ -34,7 +34,7 @@ export async function check(names: readonly string[], options: CheckOptions): Pr
     process.stdout.write(options.json ? `${JSON.stringify(document, null, 2)}\n` : renderText(document));
     return exitCodeOf(document.jobs);
   } finally {
-    await Promise.all(request.target.nodes.map((node) => node.reader.close()));
+    await Promise.all(request.target.nodes.flatMap(({ reader, lane }) => [reader.close(), lane?.close()]));
   }
 }
 

@@ -60,13 +60,18 @@ function describeJob(job: AnyJob): string {
     '',
     `${job.title}: ${delivery}. Looks every \`${job.schedule}\` (six cron fields, seconds first), fires when found for`,
     `${job.fire.afterSeconds} s without a gap, clears after ${job.clear.samples} looks below ${job.clear.factor} × the thresholds.`,
-    `Needs a login with \`pg_monitor\`; reads with [${job.name}.sql](../jobs/${job.name}.sql), which pastes into psql.`,
+    `${needOf(job)}; reads with [${job.name}.sql](../jobs/${job.name}.sql), which pastes into psql.`,
     '',
-    '| threshold | default | what it decides, and its source |',
-    '|---|---|---|',
-    ...rows,
-    '',
+    ...(rows.length > 0
+      ? ['| threshold | default | what it decides, and its source |', '|---|---|---|', ...rows, '']
+      : []),
   ].join('\n');
+}
+
+function needOf({ scope }: AnyJob): string {
+  return scope === 'database'
+    ? 'Looks into each database that its login may connect to, once for the cluster'
+    : 'Needs a login with `pg_monitor`';
 }
 
 function describeRunbook({

@@ -2,15 +2,17 @@ import { nameValue } from './explain.ts';
 import type { Path, Remark } from './problem.ts';
 import { type Source, select } from './source.ts';
 import { readPlace } from './url.ts';
+import { LastDay } from './values.ts';
 
 /** What works, and is seldom meant. */
-export function findCautions(source: Source): Remark[] {
+export function findCautions(source: Source, now: Date): Remark[] {
   return [
     ...literalPasswords(source),
     ...literalTokens(source),
     ...swappedTokens(source),
     ...almostProduction(source),
     ...actionsElsewhere(source),
+    ...endedIgnores(source, now),
   ];
 }
 
@@ -82,6 +84,15 @@ function actionsElsewhere(source: Source): Remark[] {
     if (here === null || there === null || here === there) return [];
     const message = "this login leads to another server or port than the node's own url";
     return [{ level: 'warning', path, message, hint: 'right only if both are the same server, as behind a pooler' }];
+  });
+}
+
+function endedIgnores(source: Source, now: Date): Remark[] {
+  return select(source.value, ['jobs', '*', 'ignore', '*', 'until']).flatMap(({ path, value }): Remark[] => {
+    const end = LastDay.safeParse(value);
+    if (!end.success || now < end.data) return [];
+    const message = `${nameValue(source, path)} is over: what this entry ignored is told again`;
+    return [{ level: 'warning', path, message, hint: 'remove the entry, or give it a new day' }];
   });
 }
 

@@ -41,8 +41,12 @@ export interface TargetConfig {
   policies: Environment;
   channel: string;
   timezone: string;
+  /** When its weekly report comes: six cron fields, in its time zone. */
+  report: string;
   /** Users, or `app:` and an application_name; `*` stands for anything. */
   protect: readonly string[];
+  /** Patterns; with none, all databases are looked into. */
+  databases: readonly string[];
   nodes: readonly NodeConfig[];
 }
 
@@ -59,6 +63,17 @@ export interface JobConfig {
   schedule: string;
   afterSeconds: number;
   thresholds: Readonly<Record<string, number>>;
+  ignores: readonly Ignore[];
+}
+
+/** Relations that a job passes over. */
+export interface Ignore {
+  relation: string;
+  /** Null: on all. */
+  target: string | null;
+  database: string;
+  reason: string;
+  endsAt: Date;
 }
 
 export function isObserveOnly(target: TargetConfig): boolean {
@@ -148,6 +163,7 @@ function resolveJob(job: AnyJob, settings: JobSettings | undefined): JobConfig {
     schedule: settings?.schedule ?? job.schedule,
     afterSeconds: settings?.after ?? job.fire.afterSeconds,
     thresholds: Object.fromEntries(declared.map(([name, one]) => [name, findOwn(given, name) ?? one.default])),
+    ignores: (settings?.ignore ?? []).map(({ until, target = null, ...one }) => ({ ...one, target, endsAt: until })),
   };
 }
 

@@ -16,6 +16,8 @@ import { parseYaml } from './yaml.ts';
 export interface LoadOptions {
   env: Variables;
   jobs: readonly AnyJob[];
+  /** For what ends on a day; the present unless told. */
+  now?: Date;
 }
 
 export interface Loaded {
@@ -38,7 +40,7 @@ export function readConfig(file: string, options: LoadOptions): Config {
   throw new PgorderlyError('config-invalid', [`${file} has ${countProblems(problems)}:`, ...lines].join('\n'));
 }
 
-/** Pure. `file` is only what the problems call it. */
+/** Pure, given `now`. `file` is only what the problems call it. */
 export function parseConfig(written: string, options: LoadOptions & { file: string }): Loaded {
   const text = written.replace(/^\uFEFF/, '');
   const { document, faults, lines } = parseYaml(text);
@@ -61,7 +63,7 @@ export function parseConfig(written: string, options: LoadOptions & { file: stri
     ...findDuplicates(source, (path) => lines.linePos(source.offsetOf(path)).line),
     ...checkJobNames(source, options.jobs),
     ...checkPolicies(source),
-    ...findCautions(source),
+    ...findCautions(source, options.now ?? new Date()),
   ];
   const problems = sort([
     ...found.map((fault) => problemAt('error', fault)),

@@ -3,17 +3,20 @@ import type { Risk } from '../model.ts';
 import { cells, type Environment, isOffByDefault } from './policy-table.ts';
 import {
   ChannelId,
+  DatabasePattern,
   Duration,
   EnvironmentName,
   Flag,
   GroupName,
   HttpUrl,
+  LastDay,
   NodeName,
   People,
   Port,
   PostgresUrl,
   ProtectedPattern,
   RedisUrl,
+  RelationPattern,
   Schedule,
   Secret,
   TargetName,
@@ -117,11 +120,24 @@ export const Target = z.strictObject({
     .array(ProtectedPattern)
     .default([])
     .describe('users, or `app:<application_name>`, whose sessions are never touched; `*` stands for anything'),
+  report: Schedule.default('0 0 9 * * 1').describe('when its weekly report comes, in its time zone'),
+  databases: z
+    .array(DatabasePattern)
+    .default([])
+    .describe('those that jobs look into, all unless told; `*` stands for anything, `!` in front leaves out'),
   nodes: z.array(Node).min(1).describe('its servers, primary and standbys, one entry each'),
 });
 export type Target = z.infer<typeof Target>;
 
 const thresholdDoes = 'from when on it is trouble; seconds may be written as 15m';
+
+const Ignore = z.strictObject({
+  relation: RelationPattern.describe('`schema.name` of a table, with its indexes, or of an index; `*` is anything'),
+  target: TargetName.optional().meta({ default: 'all targets' }).describe('only on this one'),
+  database: Text.default('*').describe('only in databases whose name fits'),
+  reason: Text.describe('why nobody needs to hear of it'),
+  until: LastDay.describe('the last day, in UTC; `config check` says when it is over'),
+});
 
 export const JobSettings = z.strictObject({
   enabled: Flag.default(true).describe('false: this job is not run'),
@@ -131,6 +147,7 @@ export const JobSettings = z.strictObject({
     .record(z.string(), Threshold.meta({ default: "the job's own" }).describe(thresholdDoes))
     .meta({ key: 'threshold' })
     .default({}),
+  ignore: z.array(Ignore).default([]).describe('relations that this job passes over'),
 });
 export type JobSettings = z.infer<typeof JobSettings>;
 

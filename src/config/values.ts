@@ -52,6 +52,19 @@ export const ProtectedPattern = matching('a pattern', /^(?!app:\s*$)\S(?:.*\S)?$
   hint: 'write a user, or `app:<application_name>`; * stands for anything',
 });
 
+export const DatabasePattern = matching('a pattern', /^!?[^\s!]\S*$/, {
+  message: 'fits no database',
+  hint: 'a name in which * stands for anything; ! in front leaves out what it fits',
+});
+export const RelationPattern = matching('a pattern', /^[^.]+\.[^.]+$/, {
+  message: 'names no relation',
+  hint: 'write schema.name of a table or an index; * stands for anything',
+});
+/** The first moment of the day after it, in UTC. */
+export const LastDay = text('a day such as 2027-01-31', (value) =>
+  dayAfter(value) === null ? { message: 'is not a day', hint: 'write it as 2027-01-31' } : null,
+).transform((day) => dayAfter(day) ?? new Date(0));
+
 /** In seconds. */
 export const Duration = text('a duration such as 15m', (value) =>
   /^\d{1,9}[smhd]$/.test(value.trim()) ? null : badDuration,
@@ -104,6 +117,12 @@ function timezoneFault(timezone: string): ValueFault | null {
     // A RangeError is Intl's way to say no.
     return { ...fault, hint: suggest(timezone, Intl.supportedValuesOf('timeZone')) ?? hint };
   }
+}
+
+function dayAfter(day: string): Date | null {
+  const start = Date.parse(`${day}T00:00:00Z`);
+  const isDay = /^\d{4}-\d\d-\d\d$/.test(day) && new Date(start || 0).toISOString().startsWith(day);
+  return isDay ? new Date(start + 86_400_000) : null;
 }
 
 function secondsOf(duration: string): number {

@@ -117,11 +117,12 @@ interface Parts {
 async function startBot({ watched, state, slack, jobs }: Parts): Promise<Service> {
   const quote = JSON.stringify;
   const quick = 'schedule: "*/2 * * * * *", after: 2s';
-  const thresholdsOf = (job: string) =>
-    Object.entries(lowered)
+  const settingsOf = (job: string) => {
+    const thresholds = Object.entries(lowered)
       .filter(([name]) => name.startsWith(`${job}.`))
-      .map(([name, value]) => `${name.slice(job.length + 1)}: ${value}`)
-      .join(', ');
+      .map(([name, value]) => `${name.slice(job.length + 1)}: ${value}`);
+    return thresholds.length > 0 ? `${quick}, thresholds: { ${thresholds.join(', ')} }` : '';
+  };
   const text = `
 state: { url: ${quote(state.url())} }
 slack: { mode: socket, botToken: ${tokens.botToken}, appToken: ${tokens.appToken}, apiUrl: ${quote(slack.apiUrl)} }
@@ -135,7 +136,7 @@ targets:
         url: ${quote(watched.url('shop', 'pgorderly_monitor'))}
         actions: { signal: ${quote(watched.url('shop', 'pgorderly_signal'))} }
 jobs:
-${jobs.map(({ name }) => `  ${name}: { ${quick}, thresholds: { ${thresholdsOf(name)} } }`).join('\n')}
+${jobs.map(({ name }) => `  ${name}: { ${settingsOf(name)} }`).join('\n')}
 `;
   const { config, problems } = parseConfig(text, { file: 'demo.yaml', env: {}, jobs });
   if (!config) throw new PgorderlyError('internal', problems.map((problem) => problem.message).join('; '));

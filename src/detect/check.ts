@@ -1,111 +1,107 @@
 import { performance } from 'node:perf_hooks';
-import { PgorderlyError } from '../errors.ts';
-import type { CheckResult, Finding, Judged, Outcome, Unjudged } from '../model.ts';
-import type { Probe, Reader } from '../targets/reader.ts';
+import type { CheckResult, Finding, Judged, Outcome } from '../model.ts';
+import type { Probe } from '../targets/reader.ts';
+import { checkDatabases } from './databases.ts';
+import { historyOf, type PlacedSample, placeSamples, type StoredSample } from './history.ts';
 import type { AnyJob, JudgeContext, ProtectedBecause } from './job.ts';
-import { readStatement } from './statements.ts';
+import { checkNodes } from './nodes.ts';
+import type { CheckNode, Judge, Seen } from './seen.ts';
+
+export type { CheckNode } from './seen.ts';
 
 export interface CheckTarget {
   name: string;
   nodes: readonly CheckNode[];
   protectedBecause: ProtectedBecause;
-  /** What the job remembered of each node at its last check on this target, by the node's name. */
+  /** Which databases are looked into; all where it is left out. */
+  isChosen?: (database: string) => boolean;
+  /** What the configuration tells to pass over, now. */
+  isIgnored?: (finding: Finding, now: Date) => boolean;
+  /** What the job remembered of each place at its last check of this target. */
   memory?: Memory;
+  /** What a job sampled here; nothing where it is left out. */
+  readPast?: (job: string, days: number) => Promise<StoredSample[]>;
 }
 
+/** By the name of the node, or of the database. */
 export type Memory = Readonly<Record<string, unknown>>;
-
-export interface CheckNode {
-  name: string;
-  reader: Reader;
-}
 
 /** A check, and what each node that answered said of itself. */
 export interface Checked {
   result: CheckResult;
   probes: Map<string, Probe>;
+  samples: PlacedSample[];
   /** What to hand to the next check of this job on this target. */
   memory: Memory;
 }
 
-interface NodeCheck {
-  node: string;
-  probe: Probe | null;
-  findings: Finding[];
-  lingering: Finding[];
-  unjudged: Unjudged[];
-  /** As it was before, where the node did not answer. */
-  memory: unknown;
-  error: string | null;
-}
-
-/** One check of one job on every node of a target: gather, then judge. Never throws for what a server does. */
+/** One check of one job on a target: gather, then judge. Never throws for what a server does. */
 export async function checkTarget(
   job: AnyJob,
   target: CheckTarget,
   thresholds: Record<string, number>,
 ): Promise<Checked> {
   const startedAt = performance.now();
-  const checks = await Promise.all(target.nodes.map((node) => checkNode(job, target, node, thresholds)));
-  const findings = checks.flatMap((check) => check.findings);
-  const unjudged = checks.flatMap((check) => check.unjudged);
-  const errors = checks.flatMap((check) => (check.error === null ? [] : [check.error]));
+  const past = job.history && target.readPast ? await target.readPast(job.name, job.history.days) : [];
+  const memory = { ...target.memory };
+  const judge = judgeOf(job, target, { thresholds, past, memory });
+  const { nodes, isChosen = () => true } = target;
+  const seen =
+    job.scope === 'database'
+      ? await checkDatabases(job, { nodes, isChosen }, judge)
+      : await checkNodes(job, nodes, judge);
   const result: CheckResult = {
     job: job.name,
     target: target.name,
-    outcome: outcomeOf(findings, errors, unjudged),
-    reason: errors[0] ?? unjudged[0]?.reason ?? null,
+    outcome: outcomeOf(seen),
+    reason: seen.errors[0] ?? seen.unjudged[0]?.reason ?? null,
     durationMs: Math.round(performance.now() - startedAt),
-    findings,
-    lingering: checks.flatMap((check) => check.lingering),
-    unjudged,
-    covered: checks.filter((check) => check.error === null && check.unjudged.length === 0).map((check) => check.node),
+    findings: seen.findings,
+    lingering: seen.lingering,
+    unjudged: seen.unjudged,
+    covered: seen.covered,
+    databases: seen.databases,
   };
-  const probes = new Map(checks.flatMap((check) => (check.probe ? [[check.node, check.probe]] : [])));
-  const memory = Object.fromEntries(checks.flatMap((one) => (one.memory === null ? [] : [[one.node, one.memory]])));
-  return { result, probes, memory };
+  return { result, probes: seen.probes, samples: seen.samples, memory };
 }
 
-function outcomeOf(findings: unknown[], errors: unknown[], unjudged: unknown[]): Outcome {
+function outcomeOf({ findings, errors, unjudged }: Seen): Outcome {
   if (findings.length > 0) return 'findings';
   if (errors.length > 0) return 'error';
   return unjudged.length > 0 ? 'cannot-judge' : 'ok';
 }
 
-async function checkNode(
-  job: AnyJob,
-  target: CheckTarget,
-  node: CheckNode,
-  thresholds: Record<string, number>,
-): Promise<NodeCheck> {
-  const memory = target.memory?.[node.name] ?? null;
-  const check: NodeCheck = {
-    node: node.name,
-    probe: null,
-    findings: [],
-    lingering: [],
-    unjudged: [],
-    memory,
-    error: null,
-  };
-  try {
-    check.probe = await node.reader.probe();
-    const ask = (statement?: string, params?: readonly unknown[]) =>
-      node.reader.ask(readStatement(job.name, statement), params);
-    const facts = job.gather ? await job.gather(ask) : await ask();
-    if (job.remember) check.memory = job.remember(facts, memory, check.probe.serverNow);
-    const context = { ...contextOf(target, node, check.probe, thresholds), memory: check.memory };
+interface Known {
+  thresholds: Record<string, number>;
+  past: readonly StoredSample[];
+  /** A place that does not answer keeps what it had. */
+  memory: Record<string, unknown>;
+}
+
+/** Judges at the thresholds, and once more at the clearing level. */
+function judgeOf(job: AnyJob, target: CheckTarget, { thresholds, past, memory }: Known): Judge {
+  return (facts, { node, probe, database }) => {
+    const place = job.scope === 'database' ? database : node.name;
+    const history = historyOf(past, place);
+    if (job.remember) memory[place] = job.remember(facts, memory[place] ?? null, probe.serverNow);
+    const context = { ...contextOf(target, node, probe, thresholds), history, memory: memory[place] };
     const judged = job.judge(facts, context);
     const lowered = job.judge(facts, { ...context, thresholds: scale(thresholds, job.clear.factor) });
-    const complete = (one: Judged): Finding => ({ ...one, job: job.name, target: target.name, node: node.name });
-    check.findings = judged.findings.map(complete);
-    check.lingering = lowered.findings.map(complete);
-    check.unjudged = judged.unjudged.map((one) => ({ node: node.name, ...one }));
-  } catch (error) {
-    if (!(error instanceof PgorderlyError)) throw error;
-    check.error = `${node.name}: ${error.message}`;
-  }
-  return check;
+    const complete = (one: Judged): Finding => ({
+      ...one,
+      ...(job.scope === 'database' ? { database, fingerprint: `${database}.${one.fingerprint}` } : {}),
+      job: job.name,
+      target: target.name,
+      node: node.name,
+    });
+    const isShown = (one: Finding) => !target.isIgnored?.(one, probe.serverNow);
+    return {
+      findings: judged.findings.map(complete).filter(isShown),
+      lingering: [...lowered.findings, ...(judged.lingering ?? [])].map(complete).filter(isShown),
+      unjudged: judged.unjudged.map((one) => ({ node: node.name, ...one })),
+      samples: placeSamples(job.sample?.(facts, context) ?? [], place),
+    };
+  };
 }
 
 function contextOf(
@@ -113,7 +109,7 @@ function contextOf(
   node: CheckNode,
   probe: Probe,
   thresholds: Record<string, number>,
-): JudgeContext<never> {
+): Omit<JudgeContext<never>, 'history' | 'memory'> {
   return {
     thresholds: thresholds as never,
     now: probe.serverNow,

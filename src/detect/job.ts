@@ -5,7 +5,7 @@ export type Thresholds = Readonly<Record<string, Threshold>>;
 
 export interface Threshold {
   default: number;
-  unit: 'seconds' | 'sessions' | 'transactions';
+  unit: 'seconds' | 'sessions' | 'transactions' | 'bytes';
   /** What it decides, and where the figure comes from. */
   about: string;
 }
@@ -24,6 +24,16 @@ export type ProtectedBecause = (session: {
   backendType: string | null;
 }) => string | null;
 
+/** A figure to keep: one of the whole, or those of its objects by name, of which one a day is kept. */
+export type Sample = { series: string; value: number } | { series: string; objects: Readonly<Record<string, number>> };
+
+/** A figure as it was: the last of its step of time, and the highest in it. */
+export interface Point {
+  at: Date;
+  value: number;
+  highest: number;
+}
+
 export interface JudgeContext<T extends Thresholds, M = never> {
   thresholds: { readonly [K in keyof T]: number };
   /** By the watched server's clock. */
@@ -31,7 +41,9 @@ export interface JudgeContext<T extends Thresholds, M = never> {
   node: { name: string; isStandby: boolean; role: string; seesAll: boolean };
   protectedBecause: ProtectedBecause;
   /** What `remember` made of these facts; left out where the job remembers nothing. */
-  memory?: M;
+  memory?: M | undefined;
+  /** What `sample` gave here before, oldest first: of a series, or of one object of it. Empty at a check from a terminal. */
+  history(series: string, object?: string): readonly Point[];
 }
 
 export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> {
@@ -41,6 +53,7 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
   toldBy?: readonly string[];
   /** page: an alert at once · report: one line of a weekly message. */
   delivery: 'page' | 'report';
+  /** node: each node is asked, in the database of its URL · database: each database, once for the cluster. */
   scope: 'target' | 'node' | 'database';
   /** Six cron fields, the first is seconds. */
   schedule: string;
@@ -54,12 +67,24 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
   /** Facts for the judge; the rows of `jobs/<name>.sql` where it is left out. */
   gather?(ask: Ask): Promise<F>;
   /**
-   * Pure: what the next check of the same node should know of this one. It is stored with the check, as JSON, so that
-   * replicas may take turns; `before` is null at the first check and for a sweep from a terminal.
+   * Pure: what the next check of the same place should know of this one. It is stored with the check, as JSON, so that
+   * replicas may take turns; `before` is null at the first check and for a check from a terminal.
    */
   remember?(facts: F, before: M | null, now: Date): M;
+  /** Figures to keep for the judges to come, of the place that was asked. Pure. */
+  sample?(facts: F, context: JudgeContext<T, M>): Sample[];
+  /** How far back the judge looks; without it no history is read. */
+  history?: { days: number };
   /** Pure: no clock, no database, no memory but what it is handed. */
-  judge(facts: F, context: JudgeContext<T, M>): { findings: Judged[]; unjudged: Unjudged[] };
+  judge(
+    facts: F,
+    context: JudgeContext<T, M>,
+  ): {
+    findings: Judged[];
+    unjudged: Unjudged[];
+    /** No trouble to speak of now, and not well either: keeps a firing alert firing, opens none. */
+    lingering?: Judged[];
+  };
 }
 
 /** A job of any facts, as the lists keep it. */

@@ -6,6 +6,17 @@ export interface Ticking {
   targets: readonly string[];
 }
 
+/** When a schedule fires next, in a time zone; null for one that never does. */
+export function nextRun(schedule: string, timezone: string): Date | null {
+  const task = cron.createTask(schedule, () => {}, { timezone, suppressMissedWarning: true });
+  try {
+    task.start();
+    return task.getNextRun();
+  } finally {
+    void task.destroy();
+  }
+}
+
 /** Starts one schedule a job; each tick is told with its nominal time, the same in every replica. */
 export function startTicks(
   jobs: readonly Ticking[],

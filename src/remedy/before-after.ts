@@ -1,4 +1,4 @@
-import type { Finding } from '../model.ts';
+import { type Finding, isCovered } from '../model.ts';
 import { readAlert } from '../state/alerts.ts';
 import type { Queryable } from '../state/database.ts';
 import type { RemedyContext } from './context.ts';
@@ -20,8 +20,10 @@ export async function compareMeasures(
   const job = before && context.jobs.get(before.job);
   if (!before || !job) return null;
   const result = await context.recheck(before.job, plan.target, true);
-  if (!result.covered.includes(before.node)) return `could not be measured: ${result.reason ?? 'no answer'}`;
-  const after = result.findings.find((one) => one.fingerprint === before.fingerprint && one.node === before.node);
+  if (!isCovered(result.covered, before)) return `could not be measured: ${result.reason ?? 'no answer'}`;
+  const after = result.findings.find(
+    (one) => one.fingerprint === before.fingerprint && (one.node === before.node || job.scope === 'database'),
+  );
   return Object.entries(job.measures)
     .filter(([fact]) => typeof before.facts[fact] === 'number')
     .map(([fact, { label, unit }]) => {
@@ -35,7 +37,16 @@ export async function compareMeasures(
 function show(value: unknown, unit: string): string {
   const isTime = unit === 'seconds';
   if (typeof value !== 'number') return isTime ? '–' : '0';
+  if (unit === 'bytes') return formatBytes(value);
   return isTime ? formatSeconds(value) : String(Math.round(value));
+}
+
+/** 12.4 GB; 1 kB is 1,024 bytes, as PostgreSQL counts. */
+export function formatBytes(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const;
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  const figure = bytes / 1024 ** power;
+  return `${figure < 10 && power > 0 ? figure.toFixed(1) : Math.round(figure)} ${units[power]}`;
 }
 
 /** 370 → "6 min 10 s"; two units at the most. */

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import type { CheckNode } from '../detect/check.ts';
-import type { AnyJob, ProtectedBecause } from '../detect/job.ts';
+import type { CheckNode, CheckTarget } from '../detect/check.ts';
+import type { AnyJob } from '../detect/job.ts';
 import type { Logger } from '../log.ts';
 import type { CheckResult, Risk, RunbookClass } from '../model.ts';
 import type { Policy } from './policy.ts';
@@ -18,12 +18,10 @@ export interface RemedyNode extends CheckNode {
   actionUrls: Partial<Record<RunbookClass, string>>;
 }
 
-export interface RemedyTarget {
-  name: string;
+export interface RemedyTarget extends CheckTarget {
   environment: string;
   channel: string;
   nodes: readonly RemedyNode[];
-  protectedBecause: ProtectedBecause;
   /** Null where the policy of this risk is off. */
   policyFor(risk: Risk): Policy | null;
 }

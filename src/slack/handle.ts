@@ -1,3 +1,4 @@
+import { makeReport, reportingJobs } from '../alerts/report.ts';
 import type { Text } from '../model.ts';
 import { decideRun } from '../remedy/decide.ts';
 import { listPeople } from '../remedy/policy.ts';
@@ -17,7 +18,7 @@ export interface Handled {
 }
 
 /** What can be asked for; anything that changes something is one of these. */
-export type ItemKind = 'approve' | 'deny' | 'acknowledge' | 'ask-again' | 'run' | 'pause' | 'resume';
+export type ItemKind = 'approve' | 'deny' | 'acknowledge' | 'ask-again' | 'run' | 'report' | 'pause' | 'resume';
 
 type Handler = (context: SlackContext, db: Queryable, item: InboxItem) => Promise<Handled>;
 
@@ -27,6 +28,7 @@ const handlers: Record<ItemKind, Handler> = {
   acknowledge,
   'ask-again': askAgain,
   run: askByHand,
+  report,
   pause,
   resume,
 };
@@ -84,6 +86,20 @@ async function acknowledge(context: SlackContext, db: Queryable, item: InboxItem
 function whyNotAcknowledged(id: number, alert: StoredAlert | null): Text {
   if (alert?.state !== 'firing') return [`Nothing to acknowledge: A-${id} is resolved.`];
   return [`A-${id} is acknowledged already, by `, { user: alert.acknowledgedBy ?? '' }, '.'];
+}
+
+async function report(context: SlackContext, db: Queryable, item: InboxItem): Promise<Handled> {
+  const { remedy } = context;
+  const target = item.payload['target'] ?? '';
+  const channel = remedy.targets.get(target)?.channel;
+  if (channel === undefined) return { answer: [`There is no target ${target} any more.`], nudges: [] };
+  if (reportingJobs(remedy).length === 0)
+    return { answer: ['Every job that reports is disabled in the configuration.'], nudges: [] };
+  await makeReport(db, remedy, { target, kind: 'asked', askedBy: item.person.userId, channel });
+  return {
+    answer: [`The report on ${target} comes in `, { channel }, '.'],
+    nudges: [() => remedy.nudges.channel(channel)],
+  };
 }
 
 async function pause(context: SlackContext, db: Queryable, item: InboxItem): Promise<Handled> {

@@ -69,7 +69,7 @@ export async function openDetails(
 }
 
 async function readDetails(context: SlackContext, alertId: number): Promise<KnownBlock[]> {
-  const { alert, runs } = await readCardFacts(context.remedy.pool, { alertId, runId: null });
+  const { alert, runs } = await readCardFacts(context.remedy.pool, { alertId, runId: null, reportId: null });
   const facts = alert ? [preformatted(JSON.stringify(alert.finding.facts, null, 1))] : [section('That alert is gone.')];
   const plans = runs
     .slice(-3)

@@ -29,7 +29,7 @@ export async function lockOpenAlerts(db: Queryable, job: string, target: string)
   );
   return rows.map((row) => ({
     id: Number(row.id),
-    node: (JSON.parse(row.finding) as Finding).node,
+    ...placeOf(row.finding),
     fingerprint: row.fingerprint,
     state: row.state,
     severity: row.severity,
@@ -90,8 +90,21 @@ export async function findShownTwin(db: Queryable, finding: Finding, jobs: reado
   return rows[0] ? Number(rows[0].id) : null;
 }
 
-export async function readFiringAlerts(db: Queryable): Promise<StoredAlert[]> {
-  const { rows } = await db.query("select * from alerts where state = 'firing' order by fired_at limit 200");
+/** Those that were paged: what is told in reports is not among them. */
+export async function readFiringAlerts(db: Queryable, reporting: readonly string[]): Promise<StoredAlert[]> {
+  const { rows } = await db.query(
+    "select * from alerts where state = 'firing' and job <> all($1) order by fired_at limit 200",
+    [reporting],
+  );
+  return rows.map(toAlert);
+}
+
+/** Of these jobs on a target; so many that none of the worst is left out. */
+export async function readFiringOf(db: Queryable, target: string, jobs: readonly string[]): Promise<StoredAlert[]> {
+  const { rows } = await db.query(
+    "select * from alerts where state = 'firing' and target = $1 and job = any($2) limit 10000",
+    [target, jobs],
+  );
   return rows.map(toAlert);
 }
 
@@ -103,6 +116,11 @@ export async function acknowledgeAlert(db: Queryable, id: number, userId: string
     [id, userId],
   );
   return rowCount === 1;
+}
+
+function placeOf(finding: string): { node: string; database: string | null } {
+  const { node, database } = JSON.parse(finding) as Finding;
+  return { node, database };
 }
 
 async function insertAlert(db: Queryable, finding: Finding, state: 'pending' | 'firing'): Promise<number> {

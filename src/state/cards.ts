@@ -9,6 +9,7 @@ export interface CardRef {
 export interface LaggingCard extends CardRef {
   alertId: number | null;
   runId: number | null;
+  reportId: number | null;
   wantedVersion: number;
   shownVersion: number;
   ts: string | null;
@@ -35,6 +36,10 @@ export async function hasCard(db: Queryable, alertId: number): Promise<boolean> 
 /** The card of a run that was asked for by hand. */
 export async function ensureRunCard(db: Queryable, runId: number, channel: string): Promise<CardRef> {
   return ensureCard(db, 'run_id', runId, channel);
+}
+
+export async function ensureReportCard(db: Queryable, reportId: number, channel: string): Promise<CardRef> {
+  return ensureCard(db, 'report_id', reportId, channel);
 }
 
 /** Raises the wanted version of the card that shows this alert; null if it was never to be shown. */
@@ -73,6 +78,7 @@ export async function readLaggingCards(db: Queryable, channel: string): Promise<
     channel: row.channel,
     alertId: row.alert_id === null ? null : Number(row.alert_id),
     runId: row.run_id === null ? null : Number(row.run_id),
+    reportId: row.report_id === null ? null : Number(row.report_id),
     wantedVersion: row.wanted_version,
     shownVersion: row.shown_version,
     ts: row.ts,
@@ -123,7 +129,12 @@ export async function readCardsLagging(db: Queryable): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-async function ensureCard(db: Queryable, column: 'alert_id' | 'run_id', id: number, channel: string): Promise<CardRef> {
+async function ensureCard(
+  db: Queryable,
+  column: 'alert_id' | 'run_id' | 'report_id',
+  id: number,
+  channel: string,
+): Promise<CardRef> {
   const { rows } = await db.query<{ id: string; channel: string }>(
     `insert into cards (channel, ${column}) values ($1, $2)
      on conflict (${column}) do update set wanted_version = cards.wanted_version + 1 returning id, channel`,

@@ -7,8 +7,11 @@ export interface LastCheck {
   target: string;
   outcome: Outcome | null;
   reason: string | null;
+  tickAt: Date;
   finishedAt: Date | null;
   unjudged: Unjudged[];
+  /** How many were looked into; null where the job doesn't look into each. */
+  databases: number | null;
 }
 
 /** Claims the check of a tick: false where another worker has it, or a newer tick was checked. */
@@ -47,7 +50,7 @@ export async function readMemory(db: Queryable, job: string, target: string): Pr
 export async function finishCheck(db: Queryable, { result, memory }: Checked): Promise<void> {
   await db.query(
     `update checks set lease_until = null, finished_at = clock_timestamp(), outcome = $3, reason = $4,
-       duration_ms = $5, unjudged = $6, memory = $7 where job = $1 and target = $2`,
+       duration_ms = $5, unjudged = $6, databases = $7, memory = $8 where job = $1 and target = $2`,
     [
       result.job,
       result.target,
@@ -55,6 +58,7 @@ export async function finishCheck(db: Queryable, { result, memory }: Checked): P
       result.reason,
       Math.round(result.durationMs),
       JSON.stringify(result.unjudged),
+      result.databases,
       JSON.stringify(memory),
     ],
   );
@@ -67,7 +71,9 @@ export async function readLastChecks(db: Queryable): Promise<LastCheck[]> {
     target: row.target,
     outcome: row.outcome,
     reason: row.reason,
+    tickAt: row.tick_at,
     finishedAt: row.finished_at,
     unjudged: JSON.parse(row.unjudged),
+    databases: row.databases,
   }));
 }

@@ -21,8 +21,8 @@ export class Severed extends Error {
  * target-url-invalid, target-auth or server-unsupported. The caller listens for 'error', and ends the client.
  * Without sslmode this is libpq's `prefer`: TLS without verification first, plain only if the server says it has none.
  */
-export async function connect(url: string, options: pg.ClientConfig): Promise<pg.Client> {
-  const { prefersTls, connectionTimeoutMillis, ...resolved } = resolveUrl(url);
+export async function connect(url: string, options: pg.ClientConfig, into?: string): Promise<pg.Client> {
+  const { prefersTls, connectionTimeoutMillis, ...resolved } = resolveUrl(url, process.env, into);
   const config = { ...resolved, ...options };
   const until = performance.now() + connectionTimeoutMillis;
   if (!prefersTls) return await dial(config, until);

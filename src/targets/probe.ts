@@ -41,9 +41,10 @@ select current_setting('server_version_num')::int as version,
 
 /** Reads pg_database, which may be locked: a question of its own. */
 export const databasesSql = `
-select datname::text as name
+select datname::text as name, has_database_privilege(oid, 'connect') as may_connect
   from pg_database
- where datallowconn and not datistemplate and datconnlimit <> -2 and has_database_privilege(oid, 'connect')
+ where datallowconn and not datistemplate and datconnlimit <> -2
+   and datname not in ('rdsadmin', 'cloudsqladmin', 'azure_maintenance', 'azure_sys', 'alloydbadmin')
  order by datname
  limit 10000`;
 

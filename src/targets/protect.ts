@@ -1,4 +1,5 @@
 import type { ProtectedBecause } from '../detect/job.ts';
+import { fitsGlob } from './glob.ts';
 
 export interface ProtectList {
   /** Our own sessions by pid; an application_name can be anybody's. Asked each time: connections come and go. */
@@ -121,21 +122,6 @@ function compileRules(sources: readonly Rule[]): { because: string; fits(session
 
 /** An empty name fits no pattern, not even `*`: a session without application_name isn't named by anybody. */
 function matcher(patterns: readonly string[]): (name: string) => boolean {
-  const globs = patterns.map((pattern) => pattern.toLowerCase().split(/\*+/));
-  return (name) => name !== '' && globs.some((parts) => fitsGlob(name.toLowerCase(), parts));
-}
-
-/** Piece after piece and never back: an application_name, which anybody chooses, can't make this slow. */
-function fitsGlob(name: string, parts: readonly string[]): boolean {
-  const [first = '', ...others] = parts;
-  const last = others.pop();
-  if (last === undefined) return name === first;
-  if (!name.startsWith(first)) return false;
-  let at = first.length;
-  for (const part of others) {
-    const found = name.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return name.length - last.length >= at && name.endsWith(last);
+  const globs = patterns.map((pattern) => pattern.toLowerCase());
+  return (name) => name !== '' && globs.some((glob) => fitsGlob(name.toLowerCase(), glob));
 }

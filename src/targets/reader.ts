@@ -22,6 +22,7 @@ export class Reader {
   /** user@host:port/database, never a password. */
   readonly address: string;
   private readonly url: string;
+  private readonly into: string | undefined;
   private readonly log: Logger | undefined;
   private client: pg.Client | null = null;
   private pid: number | null = null;
@@ -29,11 +30,13 @@ export class Reader {
   private isClosed = false;
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor({ name, url, log }: { name: string; url: string; log?: Logger }) {
+  /** `into` is the database in place of the URL's own. */
+  constructor({ name, url, log, into }: { name: string; url: string; log?: Logger | undefined; into?: string }) {
     this.name = name;
     this.url = url;
+    this.into = into;
     this.log = log;
-    this.address = describeUrl(url);
+    this.address = describeUrl(url, process.env, into);
   }
 
   /** One statement. A column named `query`, or ending so, comes without literals; a bigint is text. */
@@ -50,14 +53,20 @@ export class Reader {
     return toProbe(row);
   }
 
-  /** Databases that this login may connect to, without templates. */
-  async databases(): Promise<string[]> {
-    return (await this.ask(databasesSql)).map((row) => row['name'] as string);
+  /** Databases with somebody's data in them: no templates, and none of a managed cloud's own. */
+  async databases(): Promise<{ name: string; mayConnect: boolean }[]> {
+    const rows = await this.ask(databasesSql);
+    return rows.map((row) => ({ name: row['name'] as string, mayConnect: row['may_connect'] as boolean }));
   }
 
   /** Our server process, to be left out of what is judged: behind a pooler, the one of the last question. */
   pids(): number[] {
     return this.pid === null ? [] : [this.pid];
+  }
+
+  /** How messages name it. */
+  where(): string {
+    return this.name === this.address ? this.name : `${this.name} (${this.address})`;
   }
 
   /** Ends at once: a question under way, and those that wait, reject. */
@@ -91,7 +100,7 @@ export class Reader {
   private async open(): Promise<pg.Client> {
     if (this.isClosed) throw connectFailure(new Severed('closed'), this.where());
     try {
-      const client = await connect(this.url, { application_name: 'pgorderly/detect' });
+      const client = await connect(this.url, { application_name: 'pgorderly/detect' }, this.into);
       client.on('error', (error) => this.forget(client, error));
       client.on('end', () => this.forget(client, null));
       client.on('notice', ({ code }) => this.log?.debug({ node: this.name, code }, 'server notice'));
@@ -110,9 +119,5 @@ export class Reader {
     client.connection.stream.destroy();
     const { code } = queryFailure(error, this.where(), { bounds: defaultBounds, elapsedMs: 0 });
     if (!this.isClosed) this.log?.warn({ node: this.name, code }, 'reader lost its connection');
-  }
-
-  private where(): string {
-    return this.name === this.address ? this.name : `${this.name} (${this.address})`;
   }
 }

@@ -14,13 +14,13 @@ const defaultConnectSeconds = 5;
  * What libpq would make of the URL, service files and password files included: pg by itself ignores PGSERVICE and
  * connects to localhost, takes `h1,h2` for one host and `require` for `verify-full`.
  * A URL without host is refused: libpq would silently take whatever server listens on this machine's socket.
- * Reads files each time, so that a changed password is found by the next connection. Throws target-url-invalid.
+ * `into` is the database in place of the URL's own. Reads files each time, so that a changed password is found by the next connection. Throws target-url-invalid.
  */
-export function resolveUrl(url: string, environment: Environment = process.env): ResolvedUrl {
+export function resolveUrl(url: string, environment: Environment = process.env, into?: string): ResolvedUrl {
   const settings = readSettings(url, environment);
   const { host, port, user, options } = settings;
   if (host === undefined) throw missingHost();
-  const account = { host, port, user, database: settings.dbname ?? user };
+  const account = { host, port, user, database: into ?? settings.dbname ?? user };
   return {
     ...account,
     port: Number(port),
@@ -34,10 +34,10 @@ export function resolveUrl(url: string, environment: Environment = process.env):
 }
 
 /** user@host:port/database for people; never a password, and never throws. */
-export function describeUrl(url: string, environment: Environment = process.env): string {
+export function describeUrl(url: string, environment: Environment = process.env, into?: string): string {
   try {
     const { user, host = '(no host)', port, dbname } = readSettings(url, environment);
-    return `${user}@${host.includes(':') ? `[${host}]` : host}:${port}/${dbname ?? user}`;
+    return `${user}@${host.includes(':') ? `[${host}]` : host}:${port}/${into ?? dbname ?? user}`;
   } catch {
     // Whatever can't be read may hold the password in the wrong place.
     return '(unreadable URL)';

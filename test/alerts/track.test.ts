@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type OpenAlert, type TrackInput, type Transition, track } from '../../src/alerts/track.ts';
-import type { CheckResult, Finding, Severity } from '../../src/model.ts';
+import { type CheckResult, type Finding, isCovered, type Severity } from '../../src/model.ts';
 
 const start = new Date('2026-05-05T10:00:00Z');
 const severities: Severity[] = ['info', 'warning', 'critical'];
@@ -28,6 +28,7 @@ function alert(more: Partial<OpenAlert> = {}): OpenAlert {
   return {
     id: 7,
     node: 'primary',
+    database: 'shop',
     fingerprint: 'orders',
     state: 'firing',
     severity: 'warning',
@@ -49,7 +50,8 @@ function result(more: Partial<CheckResult> = {}): CheckResult {
     findings: [],
     lingering: [],
     unjudged: [],
-    covered: ['primary'],
+    covered: [{ node: 'primary', databases: { except: [] } }],
+    databases: null,
     ...more,
   };
 }
@@ -151,7 +153,35 @@ const cases: Case[] = [
   {
     it: 'calls stale what is on a node that is checked no more',
     given: input([alert({ node: 'replica' })]),
-    gives: [{ reason: 'stale', id: 7, why: 'the node was not checked' }],
+    gives: [{ reason: 'stale', id: 7, why: 'it was not checked' }],
+  },
+  {
+    it: 'calls stale what is in a database that was not judged, with the reason of that database',
+    given: input([alert()], {
+      covered: [{ node: null, databases: { except: ['shop', 'crm'] } }],
+      unjudged: [
+        { node: 'primary', reason: '2 of 9 databases: locked', remedy: '' },
+        { node: 'primary', database: 'shop', reason: 'database shop: too slow', remedy: '' },
+      ],
+    }),
+    gives: [{ reason: 'stale', id: 7, why: 'database shop: too slow' }],
+  },
+  {
+    it: 'counts as gone what was in another database than those that were not judged, whichever node spoke',
+    given: input([alert({ node: 'old-primary', clearCount: 2 })], {
+      covered: [{ node: null, databases: { except: ['crm'] } }],
+    }),
+    gives: [{ reason: 'resolved', id: 7 }],
+  },
+  {
+    it: 'lets only the one database be well that was looked into',
+    given: input([alert({ clearCount: 2 }), alert({ id: 8, database: 'crm', fingerprint: 'f', clearCount: 2 })], {
+      covered: [{ node: null, databases: { only: ['crm'] } }],
+    }),
+    gives: [
+      { reason: 'stale', id: 7, why: 'it was not checked' },
+      { reason: 'resolved', id: 8 },
+    ],
   },
   {
     it: 'lets a pending one that could not be judged neither fire nor go',
@@ -173,7 +203,12 @@ describe('track', () => {
 });
 
 const nodes = ['primary', 'replica'];
+const databases = ['shop', 'crm'];
 const fingerprints = ['orders', 'items', 'users'];
+const anyCoverage = fc.record({
+  node: fc.constantFrom(null, ...nodes),
+  databases: fc.oneof(fc.record({ only: fc.subarray(databases) }), fc.record({ except: fc.subarray(databases) })),
+});
 const anyFinding = fc
   .record({
     node: fc.constantFrom(...nodes),
@@ -184,6 +219,7 @@ const anyFinding = fc
 const anyAlerts = fc.uniqueArray(
   fc.record({
     node: fc.constantFrom(...nodes),
+    database: fc.constantFrom(null, ...databases),
     fingerprint: fc.constantFrom(...fingerprints),
     state: fc.constantFrom('pending' as const, 'firing' as const),
     severity: fc.constantFrom(...severities),
@@ -198,7 +234,7 @@ const anyInput = fc
     alerts: anyAlerts,
     findings: fc.array(anyFinding, { maxLength: 5 }),
     lingering: fc.array(anyFinding, { maxLength: 5 }),
-    covered: fc.subarray(nodes),
+    covered: fc.array(anyCoverage, { maxLength: 2 }),
     afterSeconds: fc.constantFrom(0, 20, 60),
     clearSamples: fc.integer({ min: 1, max: 4 }),
     seconds: fc.integer({ min: 0, max: 100 }),
@@ -235,7 +271,7 @@ describe('track, whatever is found,', () => {
   });
 
   always('resolves and forgets nothing that was not covered', (given) => {
-    const uncovered = given.alerts.filter((one) => !given.result.covered.includes(one.node));
+    const uncovered = given.alerts.filter((one) => !isCovered(given.result.covered, one));
     for (const one of uncovered)
       for (const { reason } of fates(given).of(one))
         expect(['resolved', 'forgotten', 'clearing']).not.toContain(reason);

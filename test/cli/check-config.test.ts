@@ -94,7 +94,8 @@ function configOf(url: string, other: string): string {
 jobs:
   lock-chains:
     thresholds: { minWaitSeconds: 0 }
-  long-transactions:
-    enabled: false
+  long-transactions: { enabled: false }
+  invalid-indexes: { enabled: false }
+  duplicate-indexes: { enabled: false }
 `;
 }

@@ -44,11 +44,24 @@ describe.each(majors)('pgorderly check on PostgreSQL %i', (major) => {
     expect(critical.out).toContain('critical 3 sessions wait behind one idle transaction');
   });
 
+  it('looks into the one database of the URL, and into each with --all-databases', async () => {
+    const other = await createDatabase(major);
+    await other.run('create table things as select 1 as id from generate_series(1, 2)');
+    const failed = other.run('create unique index concurrently broken on things (id)');
+    await expect(failed).rejects.toMatchObject({ code: '23505' });
+    expect(await check(['invalid-indexes'])).toMatchObject({ code: 0 });
+    const deep = await check(['invalid-indexes', '--all-databases', '--json']);
+    expect(deep.code).toBe(1);
+    const { jobs } = JSON.parse(deep.out) as CheckDocument;
+    expect(jobs[0]?.findings).toMatchObject([{ database: other.name, subject: { kind: 'index', name: 'broken' } }]);
+  });
+
   it('never says ok when the login is blind, and names the grant', async () => {
     const ran = await check(['all', '--json'], 'plain');
     const { jobs } = JSON.parse(ran.out) as CheckDocument;
     expect(ran.code).toBe(3);
-    expect(jobs.map((job) => job.status)).toEqual(['cannot-judge', 'cannot-judge']);
+    const statuses = Object.fromEntries(jobs.map(({ job, status }) => [job, status]));
+    expect(statuses).toMatchObject({ 'lock-chains': 'cannot-judge', 'long-transactions': 'cannot-judge' });
     expect(jobs[0]?.unjudged[0]?.remedy).toContain('grant pg_monitor to "plain"');
   });
 });

@@ -6,6 +6,21 @@ const url = 'postgres://mon:${MON}@db1:5432/orders';
 const move = '(put it into an environment variable and write ${NAME} here)';
 
 describe('what works and is seldom meant', () => {
+  it('says of an ignore entry that it is over, from the day after its last', () => {
+    const written = (day: string) =>
+      `${minimal}jobs:\n  lock-chains:\n    ignore:\n      - { relation: public.a, reason: soon gone, until: ${day} }\n`;
+    const [yesterday, tomorrow] = [-1, 1].map((days) =>
+      new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10),
+    );
+    expect(problemsOf(written(tomorrow ?? ''))).toEqual([]);
+    expect(problemsOf(written(yesterday ?? ''))).toEqual([
+      `14:57: warning: "${yesterday}" is over: what this entry ignored is told again (remove the entry, or give it a new day)`,
+    ]);
+    expect(problemsOf(written('2027-02-30'))).toEqual([
+      '14:57: error: "2027-02-30" is not a day (write it as 2027-01-31)',
+    ]);
+  });
+
   it.each([
     [url, 'postgres://mon:hunter2@db1/orders', `10:14: warning: a password stands in this file ${move}`],
     [url, 'postgres://mon@db1/orders?password=hunter2', `10:14: warning: a password stands in this file ${move}`],

@@ -26,7 +26,9 @@ describe('the minimal configuration', () => {
           policies: 'production',
           channel: 'C0123456789',
           timezone: 'UTC',
+          report: '0 0 9 * * 1',
           protect: [],
+          databases: [],
           nodes: [{ name: 'db1:5432', url: 'postgres://mon:mon-pw@db1:5432/orders', actions: {} }],
         },
       ],
@@ -38,9 +40,10 @@ describe('the minimal configuration', () => {
             schedule: '*/30 * * * * *',
             afterSeconds: 60,
             thresholds: { minSeconds: 900, minBlocked: 10 },
+            ignores: [],
           },
         ],
-        ['lock-chains', { isEnabled: true, schedule: '*/10 * * * * *', afterSeconds: 20, thresholds: {} }],
+        ['lock-chains', { isEnabled: true, schedule: '*/10 * * * * *', afterSeconds: 20, thresholds: {}, ignores: [] }],
       ]),
     });
     expect(config?.targets.every(isObserveOnly)).toBe(true);
@@ -67,6 +70,7 @@ describe('what is written', () => {
       schedule: '0 0 3 * * *',
       afterSeconds: 120,
       thresholds: { minSeconds: 900, minBlocked: 10 },
+      ignores: [],
     });
   });
 

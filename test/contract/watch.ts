@@ -39,7 +39,8 @@ export function watch(url: string): Watch {
   };
 }
 
-/** Each statement, and the probe before them, may take the reader's 3 s and 2 s of grace; the rest is a busy machine. */
+/** Each statement, and the probe before them, may take its 3 s or 5 s and 2 s of grace; the rest is a busy machine. */
 function boundMs(job: AnyJob): number {
-  return (statementsOf(job.name).length + 1) * 5_000 + 5_000;
+  const statementMs = job.scope === 'database' ? 7_000 : 5_000;
+  return (statementsOf(job.name).length + 1) * statementMs + 5_000;
 }

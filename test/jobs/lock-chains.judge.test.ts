@@ -13,6 +13,7 @@ const context: Context = {
   now: new Date(0),
   node: { name: 'main', isStandby: false, role: 'monitor', seesAll: true },
   protectedBecause: () => null,
+  history: () => [],
 };
 const everything = { minWaitSeconds: 0, criticalWaitSeconds: 300, criticalVictims: 20 };
 

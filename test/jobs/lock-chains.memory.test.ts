@@ -141,6 +141,7 @@ describe('a root', () => {
       now: dateOf(looks.at(-1)?.[0] ?? 0),
       node,
       protectedBecause: () => null,
+      history: () => [],
       memory: after(...looks),
     }).findings[0];
   const undated = (second: number, root: TestSession) =>

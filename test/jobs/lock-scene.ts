@@ -125,7 +125,9 @@ export function waitersOf(finding: Finding | undefined): Waiter[] {
 
 /** A backend's pid, or a prepared transaction's gid. */
 export function rootOf({ subject }: Finding): number | string {
-  return subject.kind === 'backend' ? subject.pid : subject.gid;
+  if (subject.kind === 'backend') return subject.pid;
+  if (subject.kind === 'prepared-transaction') return subject.gid;
+  throw new Error(`a ${subject.kind} holds no lock`);
 }
 
 export function findingOf(findings: readonly Finding[], root: pg.Client): Finding {

@@ -15,6 +15,7 @@ const context: Context = {
   now: new Date(0),
   node: { name: 'main', isStandby: false, role: 'monitor', seesAll: true },
   protectedBecause: () => null,
+  history: () => [],
 };
 
 const base: OpenTransaction = {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ReportContent } from '../../src/alerts/compose-report.ts';
 import { type Finding, type Offer, type RunState, runStates } from '../../src/model.ts';
 import { type Plan, sealPlan } from '../../src/remedy/plan.ts';
 import type { CardFacts, ShownRun } from '../../src/slack/cards/read.ts';
@@ -115,8 +116,8 @@ function card(sizes: Sizes, state: StoredAlert['state'] | 'by hand', isPaused = 
   const runs = sizes.runs.map((one, index) => run(sizes, one, index + 1));
   const facts: CardFacts =
     state === 'by hand'
-      ? { alert: null, runs: runs.slice(0, 1).map((one) => ({ ...one, alertId: null })), isPaused }
-      : { alert: alert(sizes, state), runs, isPaused };
+      ? { alert: null, runs: runs.slice(0, 1).map((one) => ({ ...one, alertId: null })), report: null, isPaused }
+      : { alert: alert(sizes, state), runs, report: null, isPaused };
   return renderCard({ id: 1, version: 3, facts, timezone: 'Europe/Berlin' });
 }
 
@@ -178,10 +179,50 @@ describe('a card', () => {
 
   it('stays readable when a stored plan is not the one that was proposed', () => {
     const broken = { ...run(modest, 'proposed', 1), plan: '{}' };
-    const facts = { alert: alert(modest, 'firing'), runs: [broken], isPaused: false };
+    const facts = { alert: alert(modest, 'firing'), runs: [broken], report: null, isPaused: false };
     const message = renderCard({ id: 1, version: 1, facts, timezone: 'UTC' });
     expect(textOf(message)).toContain('was changed');
     expect(textOf(message)).not.toContain('Approve');
+  });
+});
+
+describe('a report', () => {
+  const reportOf = ({ text, name }: Sizes, lines: number, unjudged: number) => {
+    const line = {
+      job: long(name),
+      severity: 'warning',
+      what: long(name),
+      sizeBytes: 2e15,
+      verdict: long(text),
+    } as const;
+    const content: ReportContent = {
+      lines: Array.from({ length: lines }, (_, alertId) => ({
+        ...line,
+        alertId,
+        database: long(name),
+        hasRunbook: true,
+        isStale: true,
+      })),
+      moreLines: 5_000,
+      unjudged: Array.from({ length: unjudged }, () => ({ job: long(name), reason: long(text), remedy: long(text) })),
+      looks: Array.from({ length: 20 }, () => ({ job: long(name), databases: 9 })),
+      oldestLookAt: '2026-05-05T10:00:00Z',
+    };
+    const report = { id: 1, target: 'shop', kind: 'weekly', askedBy: 'U0MIRA', content, madeAt: new Date(0) } as const;
+    const facts: CardFacts = { alert: null, runs: [], report, isPaused: false };
+    return renderCard({ id: 1, version: 3, facts, timezone: 'Europe/Berlin' });
+  };
+
+  it.each([
+    [0, 0],
+    [10, 0],
+    [10, 50],
+  ])('with %i lines and %i that were not judged stays within Slack’s limits', (lines, unjudged) => {
+    for (const sizes of [modest, huge]) expect(refusalOf(reportOf(sizes, lines, unjudged))).toBeNull();
+  });
+
+  it('forms no mention that a server’s text asks for', () => {
+    expect(JSON.stringify(reportOf({ ...modest, text: 400 }, 10, 3))).not.toMatch(/<[!#h]/);
   });
 });
 

@@ -25,9 +25,16 @@ export interface BotOptions {
   target?: string;
   /** More targets, as YAML indented by two. */
   targets?: string;
+  /** Settings of further jobs, as YAML indented by two; the others don't run. */
+  jobs?: string;
   /** Of the service within this process; as `pgorderly start` has it unless told. */
   timing?: Timing;
 }
+
+const offOtherJobs = jobs
+  .filter(({ name }) => name !== 'lock-chains' && name !== 'long-transactions')
+  .map(({ name }) => `  ${name}: { enabled: false }`)
+  .join('\n');
 
 /** A configuration with the shortest schedules and lowest thresholds, for one target. */
 export function configText(options: BotOptions): string {
@@ -57,6 +64,7 @@ ${options.targets ?? ''}
 jobs:
   lock-chains: { ${quick}, thresholds: { minWaitSeconds: 0.2, criticalWaitSeconds: 600, criticalVictims: 100 } }
   long-transactions: { ${quick}, enabled: false }
+${options.jobs ?? offOtherJobs}
 `;
 }
 

@@ -42,11 +42,19 @@ describe.each(majors)('a reader of PostgreSQL %i', (major) => {
     expect((await open(database.url('postgres')).probe()).seesAll).toBe(true);
   });
 
-  it('lists the databases that can be connected to', async () => {
-    const databases = await open(database.url('monitor')).databases();
-    expect(databases).toContain(database.name);
-    expect(databases).not.toContain('template0');
-    expect(databases).not.toContain('template1');
+  it('lists the databases, and which of them the login may connect to', async () => {
+    const reader = open(database.url('monitor'));
+    const find = async () => {
+      const databases = await reader.databases();
+      expect(databases.map(({ name }) => name)).not.toEqual(
+        expect.arrayContaining([expect.stringMatching('template')]),
+      );
+      return databases.find(({ name }) => name === database.name);
+    };
+    expect(await find()).toEqual({ name: database.name, mayConnect: true });
+    await database.run(`revoke connect on database ${database.name} from public`);
+    expect(await find()).toEqual({ name: database.name, mayConnect: false });
+    await database.run(`grant connect on database ${database.name} to public`);
   });
 
   it('keeps to its bounds, whatever the login has as defaults', async () => {

@@ -6,7 +6,7 @@ import { clock, oneLine, plain, preformatted, toMrkdwn } from '../text.ts';
 import type { CardFacts, ShownRun } from './read.ts';
 import { button, canAskAgain, context, runBlocks, section } from './run-blocks.ts';
 
-export interface AlertView extends CardFacts {
+export interface AlertView extends Omit<CardFacts, 'report'> {
   alert: StoredAlert;
   timezone: string;
 }

@@ -2,6 +2,7 @@ import type { KnownBlock } from '@slack/types';
 import { plain } from '../text.ts';
 import { type Rendered, renderAlert } from './alert.ts';
 import type { CardFacts, ShownRun } from './read.ts';
+import { renderReport } from './report.ts';
 import { button, canAskAgain, context, runBlocks, section } from './run-blocks.ts';
 
 export interface CardInput {
@@ -18,13 +19,15 @@ export function cardMark(id: number): string {
 
 /** A card as it is true now. */
 export function renderCard({ id, version, facts, timezone }: CardInput): Rendered {
-  const { alert, runs, isPaused } = facts;
+  const { alert, runs, report, isPaused } = facts;
   const [run] = runs;
   const rendered = alert
     ? renderAlert({ alert, runs, isPaused, timezone })
     : run
       ? renderRun(run, { isPaused, timezone })
-      : { text: 'This card has nothing to show.', blocks: [section('This card has nothing to show.')] };
+      : report
+        ? renderReport(report, timezone)
+        : { text: 'This card has nothing to show.', blocks: [section('This card has nothing to show.')] };
   const [first, ...rest] = rendered.blocks;
   const marked = { ...first, block_id: `${cardMark(id)}${version}` } as KnownBlock;
   return { text: rendered.text, blocks: [marked, ...rest] };

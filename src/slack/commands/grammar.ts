@@ -1,7 +1,7 @@
 import { findNearest } from '../../config/nearest.ts';
 import type { Text } from '../../model.ts';
 
-export const commandNames = ['help', 'check', 'run', 'runs', 'pause', 'resume', 'status'] as const;
+export const commandNames = ['help', 'check', 'run', 'runs', 'report', 'pause', 'resume', 'status'] as const;
 export type CommandName = (typeof commandNames)[number];
 
 /** What has its own help: the commands, and how a fix is approved. */
@@ -19,6 +19,7 @@ export type Command =
   | { name: 'help'; topic: Topic | null }
   | { name: 'check'; jobs: string[]; targets: string[] }
   | { name: 'run'; runbook: string; target: string; params: Record<string, string> }
+  | { name: 'report'; target: string }
   | { name: 'runs' | 'resume' | 'status' }
   | { name: 'pause'; reason: string | null };
 
@@ -36,6 +37,7 @@ export function examplesOf({ jobs, runbooks, targets }: Known): Record<CommandNa
     check: `/pg check ${jobs[0] ?? 'all'} ${target}`,
     run: `/pg run ${runbook} ${target} pid=4711`,
     runs: '/pg runs',
+    report: `/pg report ${target}`,
     pause: '/pg pause deploy until 15:00',
     resume: '/pg resume',
     status: '/pg status',
@@ -53,6 +55,8 @@ export function parseCommand(text: string, known: Known): Command | Mistake {
       return parseCheck(words, known);
     case 'run':
       return parseRun(words, known);
+    case 'report':
+      return parseReport(words, known);
     case 'pause':
       return { name, reason: words.join(' ') || null };
     case 'runs':
@@ -104,6 +108,19 @@ function parseRun([runbook, target, ...pairs]: string[], known: Known): Command 
     params.set(name, value);
   }
   return { name: 'run', runbook, target, params: Object.fromEntries(params) };
+}
+
+/** Where there is one target, it need not be named. */
+function parseReport([target, ...rest]: string[], known: Known): Command | Mistake {
+  const example = examplesOf(known).report;
+  const { targets } = known;
+  const [only] = targets.length === 1 ? targets : [];
+  const chosen = target ?? only;
+  if (chosen === undefined) return wrong(`say of which target: ${targets.join(', ')}`, example);
+  if (rest.length > 0) return wrong(`one target, found "${short(rest.join(' '))}" behind it`, example);
+  return targets.includes(chosen)
+    ? { name: 'report', target: chosen }
+    : wrongWord({ kind: 'target', found: chosen, known: targets }, example, '/pg report');
 }
 
 function wrong(what: string, example: string): Mistake {

@@ -2,10 +2,11 @@ import type { Text } from '../../model.ts';
 import { commandNames, examplesOf, type Known, type Topic } from './grammar.ts';
 
 const explained: Record<Topic, string> = {
-  help: 'lists the commands, or explains one: help, check, run, runs, pause, resume, status, approve',
+  help: 'lists the commands, or explains one: help, check, run, runs, report, pause, resume, status, approve',
   check: 'looks now: a job or all, on a target or on all. Nothing is changed',
   run: 'asks for a runbook that no alert offers; it needs the same approvals. Times that identify a session are read from its pid',
   runs: 'the last runs, with their state',
+  report: 'posts what the jobs that report know of a target now: the ten worst, and what could not be judged',
   pause: 'stops new actions everywhere, at once; anybody may. It survives restarts',
   resume: 'lets actions run again; approvers may',
   status: 'what is watched, what is firing, what could not be judged',

@@ -39,6 +39,7 @@ function payloadOf(command: Command): Record<string, string> | null {
   if (command.name === 'run')
     return { runbook: command.runbook, target: command.target, params: JSON.stringify(command.params) };
   if (command.name === 'pause') return { reason: command.reason ?? '' };
+  if (command.name === 'report') return { target: command.target };
   return command.name === 'resume' ? {} : null;
 }
 

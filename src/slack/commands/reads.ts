@@ -1,3 +1,4 @@
+import { reportingJobs } from '../../alerts/report.ts';
 import type { Text } from '../../model.ts';
 import { readFiringAlerts } from '../../state/alerts.ts';
 import { readAuditHead } from '../../state/audit.ts';
@@ -16,7 +17,7 @@ export async function readStatus(context: SlackContext): Promise<Text> {
   const { pool } = context.remedy;
   const [pause, alerts, checks, head] = await Promise.all([
     readPause(pool),
-    readFiringAlerts(pool),
+    readFiringAlerts(pool, reportingJobs(context.remedy)),
     readLastChecks(pool),
     readAuditHead(pool),
   ]);

@@ -33,6 +33,7 @@ describe('a command', () => {
       { name: 'run', runbook: 'cancel-query', target: 'shop', params: { pid: 'a=b', empty: '' } },
     ],
     ['runs', { name: 'runs' }],
+    ['report shop', { name: 'report', target: 'shop' }],
     ['STATUS', { name: 'status' }],
     ['resume', { name: 'resume' }],
     ['pause', { name: 'pause', reason: null }],
@@ -43,7 +44,10 @@ describe('a command', () => {
 
   it.each([
     ['chekc', 'There is no command "chekc". Did you mean `/pg check`? For example: `/pg help run`'],
-    ['frobnicate', 'There is no command "frobnicate". There are: help, check, run, runs, pause, resume, status.'],
+    [
+      'frobnicate',
+      'There is no command "frobnicate". There are: help, check, run, runs, report, pause, resume, status.',
+    ],
     ['help chekc', 'There is no help on "chekc". Did you mean `/pg help check`?'],
     ['help constructor', 'There is no help on "constructor". There are: help, check'],
     ['help run now', 'help takes one word, found "now" behind it.'],

@@ -1,0 +1,36 @@
+import { PgorderlyError } from '../errors.ts';
+import type { AnyJob } from './job.ts';
+import { type CheckNode, type Judge, type Seen, sawNothing } from './seen.ts';
+import { readStatement } from './statements.ts';
+
+/** Asks each node at once, on its warm connection. */
+export async function checkNodes(job: AnyJob, nodes: readonly CheckNode[], judge: Judge): Promise<Seen> {
+  const seen = await Promise.all(nodes.map((node) => checkNode(job, node, judge)));
+  return {
+    findings: seen.flatMap((one) => one.findings),
+    lingering: seen.flatMap((one) => one.lingering),
+    unjudged: seen.flatMap((one) => one.unjudged),
+    samples: seen.flatMap((one) => one.samples),
+    errors: seen.flatMap((one) => one.errors),
+    covered: seen.flatMap((one) => one.covered),
+    databases: null,
+    probes: new Map(seen.flatMap((one) => [...one.probes])),
+  };
+}
+
+async function checkNode(job: AnyJob, node: CheckNode, judge: Judge): Promise<Seen> {
+  const seen = sawNothing();
+  try {
+    const probe = await node.reader.probe();
+    seen.probes.set(node.name, probe);
+    const ask = (statement?: string, params?: readonly unknown[]) =>
+      node.reader.ask(readStatement(job.name, statement), params);
+    const facts = job.gather ? await job.gather(ask) : await ask();
+    Object.assign(seen, judge(facts, { node, probe, database: probe.database }));
+    if (seen.unjudged.length === 0) seen.covered.push({ node: node.name, databases: { except: [] } });
+  } catch (error) {
+    if (!(error instanceof PgorderlyError)) throw error;
+    seen.errors.push(`${node.name}: ${error.message}`);
+  }
+  return seen;
+}

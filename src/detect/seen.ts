@@ -1,0 +1,43 @@
+import type { Coverage, Finding, Unjudged } from '../model.ts';
+import type { Probe, Reader } from '../targets/reader.ts';
+import type { SlowLane } from '../targets/slow-lane.ts';
+import type { PlacedSample } from './history.ts';
+
+export interface CheckNode {
+  name: string;
+  reader: Reader;
+  /** To look into every database; without it only the reader's own is seen. */
+  lane?: SlowLane;
+}
+
+/** What a job's judge said of one place. */
+export interface Judgement {
+  findings: Finding[];
+  lingering: Finding[];
+  unjudged: Unjudged[];
+  samples: PlacedSample[];
+}
+
+export type Judge = (facts: unknown, at: { node: CheckNode; probe: Probe; database: string }) => Judgement;
+
+/** What a check saw on all places together. */
+export interface Seen extends Judgement {
+  errors: string[];
+  covered: Coverage[];
+  probes: Map<string, Probe>;
+  /** How many were looked into; null for a job that doesn't look into each. */
+  databases: number | null;
+}
+
+export function sawNothing(): Seen {
+  return {
+    findings: [],
+    lingering: [],
+    unjudged: [],
+    samples: [],
+    errors: [],
+    covered: [],
+    probes: new Map(),
+    databases: null,
+  };
+}
