@@ -15,6 +15,8 @@ with
         k.classid, k.objid, k.objsubid, k.virtualtransaction, waitstart
       from pg_catalog.pg_locks k
       where k.mode <> 'SIReadLock'
+        -- By these the workers of one subscription only take turns.
+        and k.locktype <> 'applytransaction'
     ) l
   ),
   -- Most locks are nobody's trouble: about these alone are worth the grouping.
@@ -61,6 +63,7 @@ with
   activity as materialized (
     select
       a.pid, a.datid, a.backend_type, a.xact_start, a.query_start,
+      -- From 16 on a subscription's workers have one too, but lock each for itself.
       case a.backend_type when 'parallel worker' then (pg_catalog.to_jsonb(a) ->> 'leader_pid')::int end as leader
     from pg_catalog.pg_stat_get_activity(null) a
   ),
