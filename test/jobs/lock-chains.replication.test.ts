@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { failOnLeaks } from '../support/leaks.ts';
 import { createDatabase, type Database, majors, openDatabase, standby } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
@@ -114,6 +114,45 @@ describe.each(majors)('lock-chains on PostgreSQL %i', (major) => {
         return rows[0]?.pid as number | undefined;
       });
     }
+  });
+
+  // Before 16 one worker of a subscription applies all.
+  if (major < 16) return;
+  describe('of a subscriber', () => {
+    const scene = new LockScene(() => subscriber);
+    let subscriber: Database;
+    beforeAll(async () => {
+      subscriber = await createDatabase(major);
+      await subscriber.run('create table events (line text)');
+      await primary.run('create table events (line text)');
+      await primary.run(`alter database ${primary.name} set logical_decoding_work_mem = '64kB'`);
+    });
+    afterEach(async () => {
+      await subscriber.run('drop subscription events');
+      await primary.run('drop publication events');
+    });
+
+    it('names the worker that applies a transaction which is still open, not the one that waits for more of it', async () => {
+      await primary.run('create publication events for table events');
+      await primary.run("select pg_create_logical_replication_slot('events', 'pgoutput')");
+      await subscriber.run(
+        `create subscription events connection '${primary.url()}' publication events with (create_slot = false, streaming = parallel, copy_data = false)`,
+      );
+      const writer = await scene.session(['begin'], primary);
+      await writer.query("insert into events select repeat('x', 500) from generate_series(1, 5000)");
+      const worker = await until('the worker to hold a lock', async () => {
+        const { rows } = await subscriber.run(
+          "select pid from pg_locks where relation = 'events'::regclass and mode = 'RowExclusiveLock' and granted",
+        );
+        return rows[0]?.pid as number | undefined;
+      });
+      const waiter = await scene.waiter('begin', 'lock table events');
+      const [finding, ...others] = (await scene.check()).findings;
+      expect(others).toEqual([]);
+      expect(finding && rootOf(finding)).toBe(worker);
+      expect(waitersOf(finding).map(({ pid, blockedBy }) => [pid, blockedBy])).toEqual([[pidOf(waiter), [worker]]]);
+      await writer.query('rollback');
+    });
   });
 });
 
