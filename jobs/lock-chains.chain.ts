@@ -32,7 +32,7 @@ export interface LockFacts {
 export interface Contended {
   /** The same whether or not names could be read. */
   key: string;
-  /** "shop.orders", "a row of shop.orders", "relation 16423", "advisory lock 42". */
+  /** "shop.orders", "a row of shop.orders", "the extension of shop.orders", "relation 16423", "advisory lock 42". */
   name: string;
   isRow: boolean;
   /** Nothing is known to be locked: what is waited for is that transactions end. */
@@ -154,14 +154,18 @@ function amplifiersOf(graph: Graph, victims: ReadonlyMap<number, Blocker>): numb
     .sort((a, b) => waitersOf(b) - waitersOf(a));
 }
 
+const row = 'a row of ';
+const parts = { tuple: row, transactionid: row, spectoken: row, page: 'a page of ', extend: 'the extension of ' };
+
 function contendedBy(graph: Graph, waiter: ChainSession, names: ReadonlyMap<number, RelationName>): Contended {
-  const isRow = ['tuple', 'transactionid', 'spectoken'].includes(waiter.lockType ?? '');
+  const part = parts[waiter.lockType as keyof typeof parts] ?? '';
+  const isRow = part === row;
   const relations = relationsOf(graph, waiter, isRow);
   const what = relations.length > 0 ? `relation ${relations[0]}` : otherName(waiter, isRow);
   const relation = waiter.isNameable && nameRelations(relations, names);
   return {
     key: `database ${waiter.lockDatabaseOid ?? waiter.databaseOid} ${what}`,
-    name: `${isRow && relations.length > 0 ? 'a row of ' : ''}${relation || what}`,
+    name: `${relations.length > 0 ? part : ''}${relation || what}`,
     isRow,
     isTransaction: relations.length === 0 && (isRow || waiter.lockType === 'virtualxid'),
   };

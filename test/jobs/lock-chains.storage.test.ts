@@ -31,7 +31,10 @@ describe.each(majors)('lock-chains on PostgreSQL %i', (major) => {
     const cleaner = await scene.waiter("select gin_clean_pending_list('documents_words')");
     const [finding, ...others] = await scene.look({ waiting: 1 });
     expect(others).toEqual([]);
-    expect(finding).toMatchObject({ subject: { pid: pidOf(vacuum) }, facts: { object: 'public.documents_words' } });
+    expect(finding).toMatchObject({
+      subject: { pid: pidOf(vacuum) },
+      facts: { object: 'a page of public.documents_words' },
+    });
     expect(waitersOf(finding)).toMatchObject([{ pid: pidOf(cleaner), blockedBy: [pidOf(vacuum)] }]);
     await scene.cancel(vacuum);
     await vacuuming;
@@ -64,8 +67,8 @@ describe.each(majors)('lock-chains on PostgreSQL %i', (major) => {
         signal('SIGCONT');
         await Promise.all(inserting);
       });
-      expect(finding.facts).toMatchObject({ object: 'public.facts' });
-      expect(waitersOf(finding)[0]).toMatchObject({ mode: 'ExclusiveLock', object: 'public.facts' });
+      expect(finding.facts).toMatchObject({ object: 'the extension of public.facts' });
+      expect(waitersOf(finding)[0]).toMatchObject({ mode: 'ExclusiveLock', object: 'the extension of public.facts' });
     });
 
     async function sizeOf(table: string): Promise<number> {
