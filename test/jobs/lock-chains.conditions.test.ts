@@ -43,7 +43,7 @@ describe.each(majors)('lock-chains on PostgreSQL %i', (major) => {
     await arriving;
   });
 
-  it.each(['pg_class'])('finds the chain while %s is locked', async (catalog) => {
+  it.each(['pg_class', 'pg_authid', 'pg_database'])('finds the chain while %s is locked', async (catalog) => {
     const holder = await scene.holder('update orders set v = 1 where id = 1');
     const waiter = await scene.waiter('update orders set v = 2 where id = 1');
     const [before] = (await scene.check(reader)).findings;
