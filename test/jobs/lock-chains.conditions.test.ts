@@ -54,7 +54,9 @@ describe.each(majors)('lock-chains on PostgreSQL %i', (major) => {
     expect(findings.map(rootOf)).toEqual([pidOf(holder)]);
     expect(waitersOf(findings[0])).toMatchObject([{ pid: pidOf(waiter), blockedBy: [pidOf(holder)] }]);
     expect(findings[0]?.fingerprint).toBe(before?.fingerprint);
-    expect(findings[0]?.runbooks.map(({ name }) => name)).toEqual(before?.runbooks.map(({ name }) => name));
+    // Whose role is not known may be one that is protected.
+    const offered = findings.filter(({ runbooks }) => runbooks.length > 0);
+    for (const { facts } of offered) expect(facts['root']).toMatchObject({ role: 'postgres' });
   });
 });
 
