@@ -1,5 +1,6 @@
 import type { Ask, Row } from '../src/detect/job.ts';
-import type { LockFacts, RelationName } from './lock-chains.chain.ts';
+import type { LockFacts } from './lock-chains.chain.ts';
+import type { RelationName } from './lock-chains.contended.ts';
 import {
   type Blocker,
   type ChainSession,

@@ -32,7 +32,7 @@ export function whyNotOffered(session: Session, protectedBecause: ProtectedBecau
   if (backendType === 'walsender') return 'is a walsender: a signal would break replication';
   if (backendType === 'autovacuum worker') return 'is an autovacuum: it gives way by itself';
   if (backendType !== 'client backend') return `is a ${backendType}, not a client`;
-  if (session.user === null) return 'has a role whose name could not be read, so nobody knows whether it is protected';
+  if (session.user === null) return 'has a role whose name could not be read, so it may be a protected one';
   if (waitEvent === 'SyncRep')
     return 'waits for a synchronous standby: a signal would commit its transaction on this node alone';
   return protectedBecause(session);

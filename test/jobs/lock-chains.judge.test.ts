@@ -178,6 +178,7 @@ test.each<[string, Partial<TestSession>, string]>([
   ['an autovacuum against wraparound', { backendType: 'autovacuum worker', preventsWraparound: true }, 'wraparound'],
   ['a commit that waits for a standby', { waitEvent: 'SyncRep' }, 'synchronous standby'],
   ['the startup process of a standby', { backendType: 'startup', xactStart: null }, 'not a client'],
+  ['a client whose role could not be read', { user: null }, 'may be a protected one'],
   ['an advisory lock outside a transaction', { state: 'idle', xactStart: null, transactionSeconds: null }, 'advisory'],
 ])('%s as root is shown and not offered', (_, root, why) => {
   const [finding] = judge([session(1, root), waiter(2, [1])]).findings;
