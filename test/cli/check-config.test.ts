@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -57,6 +57,20 @@ describe('pgorderly check on a target of a configuration', () => {
   it('leaves out a job that the file disables, unless it is named', async () => {
     const named = JSON.parse((await check('long-transactions', '--json', '--target', 'kept')).out) as CheckDocument;
     expect(named.jobs.map(({ job }) => job)).toEqual(['long-transactions']);
+  });
+
+  it('looks into the databases of the target, and passes over what it is told to ignore', async () => {
+    await database.run('create table things as select 1 as id from generate_series(1, 2)');
+    const failed = database.run('create unique index concurrently broken on things (id)');
+    await expect(failed).rejects.toMatchObject({ code: '23505' });
+    expect(await check('invalid-indexes', '--target', 'kept')).toMatchObject({ code: 1 });
+    const text = readFileSync(file, 'utf8');
+    const entry = '{ relation: public.things, reason: soon gone, until: 2999-12-31 }';
+    writeFileSync(file, text.replace('invalid-indexes: {', `invalid-indexes: { ignore: [${entry}],`));
+    expect(await check('invalid-indexes', '--target', 'kept')).toMatchObject({ code: 0 });
+    writeFileSync(file, text.replace('protect: [app]', `databases: ["!${database.name}"]`));
+    expect(await check('invalid-indexes', '--target', 'kept')).toMatchObject({ code: 0 });
+    writeFileSync(file, text);
   });
 
   it('exits with 3 and names the targets for one that is not there, or for none', async () => {

@@ -6,6 +6,7 @@ import { checkTarget } from '../../src/detect/check.ts';
 import type { AnyJob } from '../../src/detect/job.ts';
 import type { CheckResult } from '../../src/model.ts';
 import { Reader } from '../../src/targets/reader.ts';
+import { SlowLane } from '../../src/targets/slow-lane.ts';
 
 export const jobsFolder = fileURLToPath(new URL('../../jobs', import.meta.url));
 export const jobFiles = readdirSync(jobsFolder);
@@ -15,7 +16,7 @@ export function statementsOf(job: string): string[] {
   return jobFiles.filter((file) => file === `${job}.sql` || (file.startsWith(`${job}.`) && file.endsWith('.sql')));
 }
 
-/** One warm connection, and checks over it that show that they end within the job's bound. */
+/** One warm connection and one for databases, and checks over it that show that they end within the job's bound. */
 export interface Watch {
   check(job: AnyJob): Promise<CheckResult>;
   pids(): number[];
@@ -24,7 +25,8 @@ export interface Watch {
 
 export function watch(url: string): Watch {
   const reader = new Reader({ name: 'main', url });
-  const target = { name: 'test', nodes: [{ name: 'main', reader }], protectedBecause: () => null };
+  const lane = new SlowLane({ name: 'main', url });
+  const target = { name: 'test', nodes: [{ name: 'main', reader, lane }], protectedBecause: () => null };
   return {
     check: async (job) => {
       const thresholds = Object.fromEntries(Object.keys(job.thresholds).map((name) => [name, 0]));
@@ -35,7 +37,9 @@ export function watch(url: string): Watch {
       return result;
     },
     pids: () => reader.pids(),
-    close: () => reader.close(),
+    close: async () => {
+      await Promise.all([reader.close(), lane.close()]);
+    },
   };
 }
 

@@ -97,5 +97,6 @@ describe('reports', () => {
     const due = await state.run('select report_due_at > now() as next from pgorderly.targets');
     expect(due.rows).toEqual([{ next: true }]);
     expect(await reports()).toHaveLength(3);
+    expect(slack.violations).toEqual([]);
   });
 });

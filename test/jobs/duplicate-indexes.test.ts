@@ -204,6 +204,23 @@ describe.each(majors)('duplicate-indexes on PostgreSQL %i', (major) => {
     expect(await drops()).toEqual(['two<one']);
   });
 
+  it('leaves chunks of Timescale and templates of pg_partman alone', async () => {
+    await make('one on t (a)', 'two on t (a)');
+    await database.run('create schema _timescaledb_internal');
+    await database.run('alter table t set schema _timescaledb_internal');
+    expect(await drops()).toEqual([]);
+    await database.run('alter table _timescaledb_internal.t set schema public');
+    await database.run('drop schema _timescaledb_internal');
+    await database.run('alter table t rename to template_public_t');
+    expect(await drops()).toEqual(['two<one']);
+    await database.run(
+      `insert into pg_extension select 99999, 'pg_partman', 10, 'public'::regnamespace, false, '5.0', null, null`,
+    );
+    expect(await drops()).toEqual([]);
+    await database.run("delete from pg_extension where extname = 'pg_partman'");
+    await database.run('alter table template_public_t rename to t');
+  });
+
   it('needs no grant, and does not wait behind a locked table', async () => {
     await make('one on t (a)', 'two on t (a)');
     const holder = await database.client();

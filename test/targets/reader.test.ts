@@ -57,6 +57,14 @@ describe.each(majors)('a reader of PostgreSQL %i', (major) => {
     await database.run(`grant connect on database ${database.name} to public`);
   });
 
+  it('leaves out the databases in which a managed cloud keeps its own', async () => {
+    const names = ['rdsadmin', 'cloudsqladmin', 'azure_maintenance', 'azure_sys', 'alloydbadmin'];
+    await database.run('create database azure_sys');
+    const found = await open(database.url('monitor')).databases();
+    await database.run('drop database azure_sys');
+    expect(found.map(({ name }) => name)).not.toEqual(expect.arrayContaining([expect.toBeOneOf(names)]));
+  });
+
   it('keeps to its bounds, whatever the login has as defaults', async () => {
     const defaults = {
       statement_timeout: '60ms',
