@@ -5,6 +5,7 @@ import { gatherLocks } from './lock-chains.gather.ts';
 import type { ChainSession } from './lock-chains.graph.ts';
 import { type LockMemory, recallLocks, rememberLocks } from './lock-chains.memory.ts';
 import { offersFor } from './lock-chains.offers.ts';
+import { findStorms } from './lock-chains.storm.ts';
 import { summarize, titleOf } from './lock-chains.text.ts';
 import { drawTree } from './lock-chains.tree.ts';
 import { unjudgedForBlindRole } from './shared/sessions.ts';
@@ -45,6 +46,7 @@ export const lockChains = defineJob({
   },
   gather: gatherLocks,
   remember: rememberLocks,
+  storms: findStorms,
   judge(facts: LockFacts, context: Context) {
     const { memory } = context;
     const findings = findChains(memory ? recallLocks(facts, memory) : facts).flatMap(

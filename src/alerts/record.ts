@@ -10,6 +10,7 @@ import { finishCheck, lockCheck } from '../state/checks.ts';
 import { type Queryable, transaction } from '../state/database.ts';
 import { readRunsOfAlert } from '../state/runs.ts';
 import { rememberTarget } from '../state/targets.ts';
+import { recordStorm } from './storm.ts';
 import { type Transition, track } from './track.ts';
 
 export interface RecordInput {
@@ -30,9 +31,10 @@ export async function recordCheck(input: RecordInput): Promise<Transition[]> {
     const identity = [...checked.probes.values()][0]?.systemIdentifier;
     if (identity) await rememberTarget(db, target.name, identity);
     await finishCheck(db, checked);
-    return transitions;
+    return { ...transitions, againInSeconds: await recordStorm(db, checked) };
   });
   if (done.isShown) await context.nudges.channel(target.channel);
+  if (done.againInSeconds !== null) await context.nudges.check(checked.result.job, target.name, done.againInSeconds);
   return done.transitions;
 }
 

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { PgorderlyError } from '../errors.ts';
-import type { CheckResult, Finding, Judged, Outcome, Unjudged } from '../model.ts';
+import type { CheckResult, Finding, Judged, Outcome, Storm, Unjudged } from '../model.ts';
 import type { Probe, Reader } from '../targets/reader.ts';
 import type { AnyJob, JudgeContext, ProtectedBecause } from './job.ts';
 import { readStatement } from './statements.ts';
@@ -26,6 +26,8 @@ export interface Checked {
   probes: Map<string, Probe>;
   /** What to hand to the next check of this job on this target. */
   memory: Memory;
+  /** The worst first. */
+  storms: (Storm & { node: string })[];
 }
 
 interface NodeCheck {
@@ -36,6 +38,7 @@ interface NodeCheck {
   unjudged: Unjudged[];
   /** As it was before, where the node did not answer. */
   memory: unknown;
+  storms: Storm[];
   error: string | null;
 }
 
@@ -63,7 +66,10 @@ export async function checkTarget(
   };
   const probes = new Map(checks.flatMap((check) => (check.probe ? [[check.node, check.probe]] : [])));
   const memory = Object.fromEntries(checks.flatMap((one) => (one.memory === null ? [] : [[one.node, one.memory]])));
-  return { result, probes, memory };
+  const storms = checks
+    .flatMap(({ node, storms: found }) => found.map((storm) => ({ ...storm, node })))
+    .sort((a, b) => b.victimCount - a.victimCount);
+  return { result, probes, memory, storms };
 }
 
 function outcomeOf(findings: unknown[], errors: unknown[], unjudged: unknown[]): Outcome {
@@ -86,6 +92,7 @@ async function checkNode(
     lingering: [],
     unjudged: [],
     memory,
+    storms: [],
     error: null,
   };
   try {
@@ -100,6 +107,7 @@ async function checkNode(
     const complete = (one: Judged): Finding => ({ ...one, job: job.name, target: target.name, node: node.name });
     check.findings = judged.findings.map(complete);
     check.lingering = lowered.findings.map(complete);
+    check.storms = job.storms?.(facts, check.memory) ?? [];
     check.unjudged = judged.unjudged.map((one) => ({ node: node.name, ...one }));
   } catch (error) {
     if (!(error instanceof PgorderlyError)) throw error;

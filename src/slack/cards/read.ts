@@ -1,6 +1,7 @@
 import { readAlert, type StoredAlert } from '../../state/alerts.ts';
 import type { Queryable } from '../../state/database.ts';
 import { readApprovals, readRun, readRunsOfAlert, type StoredApproval, type StoredRun } from '../../state/runs.ts';
+import { readWorstOfAlert, type StormSample } from '../../state/storm-samples.ts';
 import { readPause } from '../../state/switches.ts';
 
 export interface ShownRun extends StoredRun {
@@ -12,6 +13,8 @@ export interface CardFacts {
   alert: StoredAlert | null;
   runs: ShownRun[];
   isPaused: boolean;
+  /** Of the alert's storm, if it was one. */
+  worst: StormSample | null;
 }
 
 export async function readCardFacts(
@@ -24,5 +27,6 @@ export async function readCardFacts(
     alert: card.alertId === null ? null : await readAlert(db, card.alertId),
     runs: await Promise.all(runs.map(async (one) => ({ ...one, approvals: await readApprovals(db, one.id) }))),
     isPaused: (await readPause(db)) !== null,
+    worst: card.alertId === null ? null : await readWorstOfAlert(db, card.alertId),
   };
 }
