@@ -78,14 +78,14 @@ export function holdOf(chain: Chain): { seconds: number; isHandedOn: boolean } {
   const longest = (waits: (number | null)[]) => waits.reduce<number>((most, wait) => Math.max(most, wait ?? -1), -1);
   const isNext = (one: ChainSession) => one.lockType === 'transactionid' && isBehind(chain, one);
   const next = longest(victims.filter(isNext).map(placeSecondsOf));
+  const rivals = victims.filter((one) => chain.objectOf(one).key === chain.object.key);
   const isQueued = (one: ChainSession) => one.lockType === 'tuple' || one.waitSource === 'first-seen';
-  const queued = victims.filter((one) => isQueued(one) && chain.objectOf(one).key === chain.object.key);
-  const queue = longest(queued.map((one) => one.waitSeconds));
+  const queue = longest(rivals.filter(isQueued).map((one) => one.waitSeconds));
   const idleSeconds = isIdleInTransaction(root) ? (root.stateSeconds ?? 0) : 0;
   // Its last statement may have been what waited for the lock.
   const lastStatement = isIdleInTransaction(root) ? (root.statementSeconds ?? 0) - idleSeconds : 0;
   const heldSeconds = root.heldSeconds ?? Number.POSITIVE_INFINITY;
-  const isHandedOn = (next >= 0 && queue > next + 1) || queue >= heldSeconds;
+  const isHandedOn = (next >= 0 && queue > next + 1) || longest(rivals.map((one) => one.waitSeconds)) >= heldSeconds;
   if (!isHandedOn) return { seconds: (root.transactionSeconds ?? 0) - lastStatement, isHandedOn };
   return { seconds: Math.max(next >= 0 ? next : heldSeconds, idleSeconds), isHandedOn };
 }

@@ -6,6 +6,7 @@ import type { ChainSession } from './lock-chains.graph.ts';
 import { type LockMemory, recallLocks, rememberLocks } from './lock-chains.memory.ts';
 import { offersFor } from './lock-chains.offers.ts';
 import { blockersIn } from './lock-chains.queues.ts';
+import { findStorms } from './lock-chains.storm.ts';
 import { summarize, titleOf } from './lock-chains.text.ts';
 import { drawTree } from './lock-chains.tree.ts';
 import { unjudgedForBlindRole } from './shared/sessions.ts';
@@ -46,6 +47,7 @@ export const lockChains = defineJob({
   },
   gather: gatherLocks,
   remember: rememberLocks,
+  storms: findStorms,
   judge(facts: LockFacts, context: Context) {
     const { memory } = context;
     const chains = findChains(memory ? recallLocks(facts, memory) : facts);

@@ -4,6 +4,7 @@
  * target · node        a PostgreSQL cluster that is watched · one of its servers
  * job · check          a detector · one run of a job on a target
  * tick · entry         the moment at which a schedule fires · one item of a queue
+ * storm                many that wait for one thing: looked at more often while it lasts, and each look is kept
  * finding · alert      what a check found · its life over time: firing or resolved
  * runbook · plan · run a remedy as a Markdown file · it with parameters filled in · one execution of a plan
  * approval · silence   one person's yes or no · a matcher with an end
@@ -62,6 +63,15 @@ export interface Finding extends Judged {
   job: string;
   target: string;
   node: string;
+}
+
+/** What one look saw of a trouble at its worst; the fingerprint is its finding's. */
+export interface Storm {
+  fingerprint: string;
+  victimCount: number;
+  longestWaitSeconds: number | null;
+  evidence: string;
+  facts: Record<string, unknown>;
 }
 
 /** Something a job could not look at, and the one thing that would let it. */
@@ -133,4 +143,4 @@ export interface Person {
 }
 
 /** What is said to people, before chat or a terminal gives it its form: plain words are never read as markup. */
-export type Text = readonly (string | { user: string } | { channel: string } | { code: string })[];
+export type Text = readonly (string | { user: string } | { channel: string } | { code: string } | { lines: string })[];

@@ -11,6 +11,7 @@ import { type Queryable, transaction } from '../state/database.ts';
 import { readRunsOfAlert } from '../state/runs.ts';
 import { appendSamples } from '../state/samples.ts';
 import { rememberTarget } from '../state/targets.ts';
+import { recordStorm } from './storm.ts';
 import { type Transition, track } from './track.ts';
 
 export interface RecordInput {
@@ -32,9 +33,10 @@ export async function recordCheck(input: RecordInput): Promise<Transition[]> {
     if (identity) await rememberTarget(db, target.name, identity);
     await appendSamples(db, { target: target.name, job: checked.result.job }, checked.samples);
     await finishCheck(db, checked);
-    return transitions;
+    return { ...transitions, againInSeconds: await recordStorm(db, checked) };
   });
   if (done.isShown) await context.nudges.channel(target.channel);
+  if (done.againInSeconds !== null) await context.nudges.check(checked.result.job, target.name, done.againInSeconds);
   return done.transitions;
 }
 

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { CheckResult, Finding, Judged, Outcome } from '../model.ts';
+import type { CheckResult, Finding, Judged, Outcome, Storm } from '../model.ts';
 import type { Probe } from '../targets/reader.ts';
 import { checkDatabases } from './databases.ts';
 import { historyOf, type PlacedSample, placeSamples, type StoredSample } from './history.ts';
@@ -33,6 +33,8 @@ export interface Checked {
   samples: PlacedSample[];
   /** What to hand to the next check of this job on this target. */
   memory: Memory;
+  /** The worst first. */
+  storms: (Storm & { node: string })[];
 }
 
 /** One check of one job on a target: gather, then judge. Never throws for what a server does. */
@@ -62,7 +64,8 @@ export async function checkTarget(
     covered: seen.covered,
     databases: seen.databases,
   };
-  return { result, probes: seen.probes, samples: seen.samples, memory };
+  const storms = seen.storms.sort((a, b) => b.victimCount - a.victimCount);
+  return { result, probes: seen.probes, samples: seen.samples, memory, storms };
 }
 
 function outcomeOf({ findings, errors, unjudged }: Seen): Outcome {
@@ -99,6 +102,7 @@ function judgeOf(job: AnyJob, target: CheckTarget, { thresholds, past, memory }:
       findings: judged.findings.map(complete).filter(isShown),
       lingering: [...lowered.findings, ...(judged.lingering ?? [])].map(complete).filter(isShown),
       unjudged: judged.unjudged.map((one) => ({ node: node.name, ...one })),
+      storms: (job.storms?.(facts, memory[place] ?? null) ?? []).map((storm) => ({ ...storm, node: node.name })),
       samples: placeSamples(job.sample?.(facts, context) ?? [], place),
     };
   };

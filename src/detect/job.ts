@@ -1,4 +1,4 @@
-import type { Judged, Unjudged } from '../model.ts';
+import type { Judged, Storm, Unjudged } from '../model.ts';
 
 export type Row = Record<string, unknown>;
 export type Thresholds = Readonly<Record<string, Threshold>>;
@@ -71,6 +71,8 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
    * replicas may take turns; `before` is null at the first check and for a check from a terminal.
    */
   remember?(facts: F, before: M | null, now: Date): M;
+  /** Pure: what of this is a storm, the worst first. While there is one, the job is asked more often than scheduled. */
+  storms?(facts: F, memory: M | null): Storm[];
   /** Figures to keep for the judges to come, of the place that was asked. Pure. */
   sample?(facts: F, context: JudgeContext<T, M>): Sample[];
   /** How far back the judge looks; without it no history is read. */

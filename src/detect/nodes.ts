@@ -10,6 +10,7 @@ export async function checkNodes(job: AnyJob, nodes: readonly CheckNode[], judge
     findings: seen.flatMap((one) => one.findings),
     lingering: seen.flatMap((one) => one.lingering),
     unjudged: seen.flatMap((one) => one.unjudged),
+    storms: seen.flatMap((one) => one.storms),
     samples: seen.flatMap((one) => one.samples),
     errors: seen.flatMap((one) => one.errors),
     covered: seen.flatMap((one) => one.covered),

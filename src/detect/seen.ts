@@ -1,4 +1,4 @@
-import type { Coverage, Finding, Unjudged } from '../model.ts';
+import type { Coverage, Finding, Storm, Unjudged } from '../model.ts';
 import type { Probe, Reader } from '../targets/reader.ts';
 import type { SlowLane } from '../targets/slow-lane.ts';
 import type { PlacedSample } from './history.ts';
@@ -15,6 +15,7 @@ export interface Judgement {
   findings: Finding[];
   lingering: Finding[];
   unjudged: Unjudged[];
+  storms: (Storm & { node: string })[];
   samples: PlacedSample[];
 }
 
@@ -34,6 +35,7 @@ export function sawNothing(): Seen {
     findings: [],
     lingering: [],
     unjudged: [],
+    storms: [],
     samples: [],
     errors: [],
     covered: [],

@@ -65,8 +65,15 @@ export class Queues implements Nudges {
     );
   }
 
-  async check(job: string, target: string): Promise<void> {
-    await this.nudge('checks', 'check', { job, target, tickAt: new Date().toISOString() });
+  /**
+   * Not deduplicated with ticks: one that is late must keep no tick out, and a tick under way must not swallow it. Two
+   * for the same second are one.
+   */
+  async check(job: string, target: string, afterSeconds = 0): Promise<void> {
+    const at = new Date(Date.now() + afterSeconds * 1_000);
+    const jobId = `${job}.${target}.again.${Math.floor(at.getTime() / 1_000)}`;
+    const options = afterSeconds > 0 ? { delay: afterSeconds * 1_000, jobId } : {};
+    await this.nudge('checks', 'check', { job, target, tickAt: at.toISOString() }, options);
   }
 
   async run(id: number): Promise<void> {

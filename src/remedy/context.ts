@@ -8,7 +8,7 @@ import type { Runbook } from './runbook.ts';
 
 /** Wakes the worker that looks at what is due; losing one costs time, never correctness. */
 export interface Nudges {
-  check(job: string, target: string): Promise<void>;
+  check(job: string, target: string, afterSeconds?: number): Promise<void>;
   run(id: number): Promise<void>;
   channel(channel: string): Promise<void>;
 }

@@ -46,6 +46,7 @@ export function toMrkdwn(text: Text): string {
       if (typeof span === 'string') return plain(span);
       if ('user' in span) return /^[UW][A-Z0-9]+$/.test(span.user) ? `<@${span.user}>` : plain(span.user);
       if ('channel' in span) return /^[CGD][A-Z0-9]+$/.test(span.channel) ? `<#${span.channel}>` : plain(span.channel);
+      if ('lines' in span) return fenced(span.lines, maxLines);
       return `\`${plain(span.code.replaceAll('`', "'"))}\``;
     })
     .join('');
@@ -53,8 +54,14 @@ export function toMrkdwn(text: Text): string {
 
 /** Monospaced text: SQL, a lock tree. A fence does not disable mentions, so it is escaped like all else. */
 export function preformatted(text: string): SectionBlock {
-  const fenced = plain(text.replaceAll('```', "'''"), 2_900);
-  return { type: 'section', text: mrkdwn(`\`\`\`\n${fenced}\n\`\`\``) };
+  return { type: 'section', text: mrkdwn(fenced(text, 2_900)) };
+}
+
+/** Three of them fit into one answer with what is said between them. */
+const maxLines = 900;
+
+function fenced(text: string, max: number): string {
+  return `\`\`\`\n${plain(text.replaceAll('```', "'''"), max)}\n\`\`\``;
 }
 
 /** 02:49:31 in the target's time zone; with the date when it is another day. */

@@ -1,4 +1,5 @@
 import type { Checked, Memory } from '../detect/check.ts';
+import type { StormPace } from '../detect/storm.ts';
 import type { Outcome, Unjudged } from '../model.ts';
 import type { Queryable } from './database.ts';
 
@@ -61,6 +62,33 @@ export async function finishCheck(db: Queryable, { result, memory }: Checked): P
       result.databases,
       JSON.stringify(memory),
     ],
+  );
+}
+
+/** The storm that a job was in at its last check, and the time by the clock that storms go by. */
+export async function readStorm(
+  db: Queryable,
+  job: string,
+  target: string,
+): Promise<{ before: StormPace | null; now: Date }> {
+  const { rows } = await db.query(
+    `select clock_timestamp() as now, storm_since as since, storm_seen_at as "seenAt", storm_next_at as "nextAt",
+       storm_every_seconds as "everySeconds"
+     from checks where job = $1 and target = $2`,
+    [job, target],
+  );
+  const { now, ...before } = rows[0] ?? { now: new Date() };
+  return { before: before.since ? before : null, now };
+}
+
+export async function writeStorm(
+  db: Queryable,
+  { job, target, pace }: { job: string; target: string; pace: StormPace | null },
+): Promise<void> {
+  await db.query(
+    `update checks set storm_since = $3, storm_seen_at = $4, storm_next_at = $5, storm_every_seconds = $6
+     where job = $1 and target = $2`,
+    [job, target, pace?.since, pace?.seenAt, pace?.nextAt, pace?.everySeconds],
   );
 }
 

@@ -7,6 +7,7 @@ import type { CardFacts, ShownRun } from '../../src/slack/cards/read.ts';
 import { renderCard } from '../../src/slack/cards/render.ts';
 import { approveAloneView } from '../../src/slack/views.ts';
 import type { StoredAlert } from '../../src/state/alerts.ts';
+import type { StormSample } from '../../src/state/storm-samples.ts';
 import { checkMessage, checkView } from '../support/slack/limits.ts';
 import { textOf } from '../support/slack/people.ts';
 
@@ -112,12 +113,35 @@ function run(sizes: Sizes, state: RunState, id: number): ShownRun {
   };
 }
 
+function worst(changes: Partial<StormSample> = {}): StormSample {
+  return {
+    job: 'lock-chains',
+    target: 'shop',
+    node: 'main',
+    fingerprint: 'x',
+    stormSince: new Date(0),
+    at: new Date(1_000),
+    everySeconds: 3,
+    victimCount: 37,
+    longestWaitSeconds: 370,
+    evidence: '1 idle\n└─ 2 waits 6m10s',
+    facts: { waitSource: 'first-seen' },
+    ...changes,
+  };
+}
+
 function card(sizes: Sizes, state: StoredAlert['state'] | 'by hand', isPaused = false) {
   const runs = sizes.runs.map((one, index) => run(sizes, one, index + 1));
   const facts: CardFacts =
     state === 'by hand'
-      ? { alert: null, runs: runs.slice(0, 1).map((one) => ({ ...one, alertId: null })), report: null, isPaused }
-      : { alert: alert(sizes, state), runs, report: null, isPaused };
+      ? {
+          alert: null,
+          runs: runs.slice(0, 1).map((one) => ({ ...one, alertId: null })),
+          report: null,
+          isPaused,
+          worst: null,
+        }
+      : { alert: alert(sizes, state), runs, report: null, isPaused, worst: worst({ evidence: long(sizes.text) }) };
   return renderCard({ id: 1, version: 3, facts, timezone: 'Europe/Berlin' });
 }
 
@@ -177,9 +201,29 @@ describe('a card', () => {
     expect(textOf(card(modest, 'firing', false))).not.toContain('paused');
   });
 
+  it.each<[string, StoredAlert['state'], Record<string, number>, boolean]>([
+    ['fires with fewer that wait', 'firing', { victimCount: 36, longestWaitSeconds: 900 }, true],
+    ['fires with as many that wait, but not so long', 'firing', { victimCount: 37, longestWaitSeconds: 360 }, true],
+    ['fires as badly', 'firing', { victimCount: 37, longestWaitSeconds: 370 }, false],
+    ['fires worse', 'firing', { victimCount: 38, longestWaitSeconds: 1 }, false],
+    ['is resolved', 'resolved', { victimCount: 38, longestWaitSeconds: 400 }, true],
+  ])('of an alert that %s shows the worst moment of its storm only if it was worse', (_, state, now, isShown) => {
+    const stored = alert(modest, state);
+    const facts = {
+      alert: { ...stored, finding: { ...stored.finding, facts: now } },
+      runs: [],
+      report: null,
+      isPaused: false,
+    };
+    const text = textOf(renderCard({ id: 1, version: 1, facts: { ...facts, worst: worst() }, timezone: 'UTC' }));
+    const says = 'At its worst, 1970-01-01 00:00:01: 37 sessions waited, the longest for 6 min 10 s.';
+    expect(text.includes(says)).toBe(isShown);
+    expect(text.includes('└─ 2 waits 6m10s')).toBe(state === 'resolved');
+  });
+
   it('stays readable when a stored plan is not the one that was proposed', () => {
     const broken = { ...run(modest, 'proposed', 1), plan: '{}' };
-    const facts = { alert: alert(modest, 'firing'), runs: [broken], report: null, isPaused: false };
+    const facts = { alert: alert(modest, 'firing'), runs: [broken], report: null, isPaused: false, worst: null };
     const message = renderCard({ id: 1, version: 1, facts, timezone: 'UTC' });
     expect(textOf(message)).toContain('was changed');
     expect(textOf(message)).not.toContain('Approve');
@@ -209,7 +253,7 @@ describe('a report', () => {
       oldestLookAt: '2026-05-05T10:00:00Z',
     };
     const report = { id: 1, target: 'shop', kind: 'weekly', askedBy: 'U0MIRA', content, madeAt: new Date(0) } as const;
-    const facts: CardFacts = { alert: null, runs: [], report, isPaused: false };
+    const facts: CardFacts = { alert: null, runs: [], report, isPaused: false, worst: null };
     return renderCard({ id: 1, version: 3, facts, timezone: 'Europe/Berlin' });
   };
 

@@ -92,6 +92,13 @@ describe('what is too long', () => {
     expect(text?.text).toMatch(/…\n```$/);
   });
 
+  it('keeps lines within an answer in a fence of their own, as they are written', () => {
+    expect(toMrkdwn(['so:\n', { lines: '1 <idle>\n└─ ```2' }])).toBe("so:\n```\n1 &lt;idle&gt;\n└─ '''2\n```");
+    const three = toMrkdwn(Array.from({ length: 3 }, () => ({ lines: '<'.repeat(9_000) })));
+    expect(three.length).toBeLessThan(2_800);
+    expect(three).toMatch(/…\n```$/);
+  });
+
   it('loses whole lines of an answer, and says how many', () => {
     const lines = Array.from({ length: 100 }, (_, index) => `line ${index} by <@U0MIRA>`).join('\n');
     const kept = fitLines(lines, 500);

@@ -21,6 +21,8 @@ export interface BotOptions {
   /** People needed for medium risk, 1 unless told. */
   people?: number;
   channel?: string;
+  /** Settings of lock-chains as YAML: each second and at the lowest thresholds unless told. */
+  lockChains?: string;
   /** More YAML of the target, indented by four. */
   target?: string;
   /** More targets, as YAML indented by two. */
@@ -62,7 +64,7 @@ ${options.target ?? ''}
 ${signalUrl ? `        actions: { signal: ${JSON.stringify(signalUrl)} }` : ''}
 ${options.targets ?? ''}
 jobs:
-  lock-chains: { ${quick}, thresholds: { minWaitSeconds: 0.2, criticalWaitSeconds: 600, criticalVictims: 100 } }
+  lock-chains: ${options.lockChains ?? `{ ${quick}, thresholds: { minWaitSeconds: 0.2, criticalWaitSeconds: 600, criticalVictims: 100 } }`}
   long-transactions: { ${quick}, enabled: false }
 ${options.jobs ?? offOtherJobs}
 `;

@@ -5,6 +5,7 @@ import type { StoredAlert } from '../../state/alerts.ts';
 import { clock, oneLine, plain, preformatted, toMrkdwn } from '../text.ts';
 import type { CardFacts, ShownRun } from './read.ts';
 import { button, canAskAgain, context, runBlocks, section } from './run-blocks.ts';
+import { isWorse, worstMoment } from './worst.ts';
 
 export interface AlertView extends Omit<CardFacts, 'report'> {
   alert: StoredAlert;
@@ -46,6 +47,7 @@ function firingBlocks(view: AlertView): KnownBlock[] {
   return [
     section(plain(finding.summary)),
     ...(finding.evidence ? [preformatted(finding.evidence)] : []),
+    ...(isWorse(view.worst, finding) ? [section(worstMoment(view.worst, timezone))] : []),
     ...(alert.staleSince
       ? [
           section(
@@ -86,14 +88,21 @@ function alertActions({ alert, runs }: AlertView): KnownBlock {
   };
 }
 
-function resolvedBlocks({ alert, runs, timezone }: AlertView): KnownBlock[] {
+function resolvedBlocks(view: AlertView): KnownBlock[] {
+  const { worst, timezone } = view;
+  return worst
+    ? [resolvedBlock(view), section(worstMoment(worst, timezone)), preformatted(worst.evidence)]
+    : [resolvedBlock(view)];
+}
+
+function resolvedBlock({ alert, runs, timezone }: AlertView): KnownBlock {
   const fix = runs.findLast((run) => run.state === 'succeeded');
   const seconds = ((alert.resolvedAt ?? new Date()).getTime() - alert.firstSeenAt.getTime()) / 1000;
   const lasted = `Lasted ${formatSeconds(seconds)}.`;
-  if (!fix) return [section(`No longer found at ${clock(alert.resolvedAt ?? new Date(), timezone)}. ${lasted}`)];
+  if (!fix) return section(`No longer found at ${clock(alert.resolvedAt ?? new Date(), timezone)}. ${lasted}`);
   const by = toMrkdwn(listPeople(fix.approvals.map((approval) => approval.person.userId)));
   const comparison = fix.beforeAfter ? `\nBefore → after: ${plain(fix.beforeAfter, 1_500)}` : '';
-  return [section(`Fixed by ${fix.runbook} (R-${fix.id}), approved by ${by}. ${lasted}${comparison}`)];
+  return section(`Fixed by ${fix.runbook} (R-${fix.id}), approved by ${by}. ${lasted}${comparison}`);
 }
 
 function footer(alert: StoredAlert): KnownBlock {

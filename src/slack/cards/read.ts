@@ -2,6 +2,7 @@ import { readAlert, type StoredAlert } from '../../state/alerts.ts';
 import type { Queryable } from '../../state/database.ts';
 import { readReport, type StoredReport } from '../../state/reports.ts';
 import { readApprovals, readRun, readRunsOfAlert, type StoredApproval, type StoredRun } from '../../state/runs.ts';
+import { readWorstOfAlert, type StormSample } from '../../state/storm-samples.ts';
 import { readPause } from '../../state/switches.ts';
 
 export interface ShownRun extends StoredRun {
@@ -14,6 +15,8 @@ export interface CardFacts {
   runs: ShownRun[];
   report: StoredReport | null;
   isPaused: boolean;
+  /** Of the alert's storm, if it was one. */
+  worst: StormSample | null;
 }
 
 export async function readCardFacts(
@@ -27,5 +30,6 @@ export async function readCardFacts(
     runs: await Promise.all(runs.map(async (one) => ({ ...one, approvals: await readApprovals(db, one.id) }))),
     report: card.reportId === null ? null : await readReport(db, card.reportId),
     isPaused: (await readPause(db)) !== null,
+    worst: card.alertId === null ? null : await readWorstOfAlert(db, card.alertId),
   };
 }

@@ -19,10 +19,10 @@ export function cardMark(id: number): string {
 
 /** A card as it is true now. */
 export function renderCard({ id, version, facts, timezone }: CardInput): Rendered {
-  const { alert, runs, report, isPaused } = facts;
+  const { alert, runs, report, isPaused, worst } = facts;
   const [run] = runs;
   const rendered = alert
-    ? renderAlert({ alert, runs, isPaused, timezone })
+    ? renderAlert({ alert, runs, isPaused, worst, timezone })
     : run
       ? renderRun(run, { isPaused, timezone })
       : report

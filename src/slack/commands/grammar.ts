@@ -1,7 +1,7 @@
 import { findNearest } from '../../config/nearest.ts';
 import type { Text } from '../../model.ts';
 
-export const commandNames = ['help', 'check', 'run', 'runs', 'report', 'pause', 'resume', 'status'] as const;
+export const commandNames = ['help', 'check', 'locks', 'run', 'runs', 'report', 'pause', 'resume', 'status'] as const;
 export type CommandName = (typeof commandNames)[number];
 
 /** What has its own help: the commands, and how a fix is approved. */
@@ -18,6 +18,7 @@ export interface Known {
 export type Command =
   | { name: 'help'; topic: Topic | null }
   | { name: 'check'; jobs: string[]; targets: string[] }
+  | { name: 'locks'; target: string }
   | { name: 'run'; runbook: string; target: string; params: Record<string, string> }
   | { name: 'report'; target: string }
   | { name: 'runs' | 'resume' | 'status' }
@@ -35,6 +36,7 @@ export function examplesOf({ jobs, runbooks, targets }: Known): Record<CommandNa
   return {
     help: '/pg help run',
     check: `/pg check ${jobs[0] ?? 'all'} ${target}`,
+    locks: `/pg locks ${target}`,
     run: `/pg run ${runbook} ${target} pid=4711`,
     runs: '/pg runs',
     report: `/pg report ${target}`,
@@ -53,6 +55,8 @@ export function parseCommand(text: string, known: Known): Command | Mistake {
       return parseHelp(words, known);
     case 'check':
       return parseCheck(words, known);
+    case 'locks':
+      return parseLocks(words, known);
     case 'run':
       return parseRun(words, known);
     case 'report':
@@ -89,6 +93,16 @@ function parseCheck([job, target, ...rest]: string[], known: Known): Command | M
   if (target !== undefined && !targets.includes(target))
     return wrongWord({ kind: 'target', found: target, known: targets }, example, `/pg check ${job}`);
   return { name: 'check', jobs: job === 'all' ? [...jobs] : [job], targets: target ? [target] : [...targets] };
+}
+
+function parseLocks([target, ...rest]: string[], known: Known): Command | Mistake {
+  const example = examplesOf(known).locks;
+  const { targets } = known;
+  if (target === undefined) return wrong(`say on which target: ${targets.join(', ')}`, example);
+  if (rest.length > 0) return wrong(`locks takes one target, found "${short(rest.join(' '))}" behind it`, example);
+  return targets.includes(target)
+    ? { name: 'locks', target }
+    : wrongWord({ kind: 'target', found: target, known: targets }, example, '/pg locks');
 }
 
 function parseRun([runbook, target, ...pairs]: string[], known: Known): Command | Mistake {

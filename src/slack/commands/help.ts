@@ -2,8 +2,10 @@ import type { Text } from '../../model.ts';
 import { commandNames, examplesOf, type Known, type Topic } from './grammar.ts';
 
 const explained: Record<Topic, string> = {
-  help: 'lists the commands, or explains one: help, check, run, runs, report, pause, resume, status, approve',
+  help: 'lists the commands, or explains one: help, check, locks, run, runs, report, pause, resume, status, approve',
   check: 'looks now: a job or all, on a target or on all. Nothing is changed',
+  locks:
+    'who waits for a lock on a target now, and behind whom; and the worst moment of its last storm. Nothing is recorded',
   run: 'asks for a runbook that no alert offers; it needs the same approvals. Times that identify a session are read from its pid',
   runs: 'the last runs, with their state',
   report: 'posts what the jobs that report know of a target now: the ten worst, and what could not be judged',

@@ -7,6 +7,7 @@ import { answer, takeIn } from '../intake.ts';
 import { newTrace } from '../trace.ts';
 import { type Command, type Known, parseCommand } from './grammar.ts';
 import { help } from './help.ts';
+import { readLocks } from './locks.ts';
 import { checkAndTell, readRuns, readStatus } from './reads.ts';
 
 /** `/pg …`: what changes something is stored before it is acknowledged, the rest is answered at once. */
@@ -58,6 +59,8 @@ async function read(context: SlackContext, command: Command): Promise<Text> {
       return help(command.topic, knownTo(context));
     case 'check':
       return checkAndTell(context, command.jobs, command.targets);
+    case 'locks':
+      return readLocks(context, command.target);
     case 'runs':
       return readRuns(context);
     default:

@@ -32,6 +32,7 @@ describe('a command', () => {
       'run cancel-query shop pid=a=b empty=',
       { name: 'run', runbook: 'cancel-query', target: 'shop', params: { pid: 'a=b', empty: '' } },
     ],
+    ['locks shop', { name: 'locks', target: 'shop' }],
     ['runs', { name: 'runs' }],
     ['report shop', { name: 'report', target: 'shop' }],
     ['STATUS', { name: 'status' }],
@@ -46,7 +47,7 @@ describe('a command', () => {
     ['chekc', 'There is no command "chekc". Did you mean `/pg check`? For example: `/pg help run`'],
     [
       'frobnicate',
-      'There is no command "frobnicate". There are: help, check, run, runs, report, pause, resume, status.',
+      'There is no command "frobnicate". There are: help, check, locks, run, runs, report, pause, resume, status.',
     ],
     ['help chekc', 'There is no help on "chekc". Did you mean `/pg help check`?'],
     ['help constructor', 'There is no help on "constructor". There are: help, check'],
@@ -55,6 +56,9 @@ describe('a command', () => {
     ['check lock-chain', 'There is no job "lock-chain". Did you mean `/pg check lock-chains`?'],
     ['check lock-chains shpo', 'There is no target "shpo". Did you mean `/pg check lock-chains shop`?'],
     ['check lock-chains shop now', 'found "now" behind them'],
+    ['locks', 'say on which target: shop, crm-test. For example: `/pg locks shop`'],
+    ['locks shpo', 'There is no target "shpo". Did you mean `/pg locks shop`?'],
+    ['locks shop now', 'locks takes one target, found "now" behind it'],
     [
       'run',
       'say which runbook: cancel-query, terminate-session. For example: `/pg run terminate-session shop pid=4711`',

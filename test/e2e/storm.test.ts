@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Service } from '../../src/app.ts';
+import { startBot } from '../support/bot.ts';
+import { type HotRow, makeHotRow } from '../support/hot-row.ts';
+import { createDatabase, type Database, newest } from '../support/servers.ts';
+import { type StrictSlack, startSlack, textOf } from '../support/slack.ts';
+import { until } from '../support/wait.ts';
+
+const channel = 'C0OPS';
+const ana = 'U0ANA';
+/** No tick comes: whatever is looked at after the first look is looked at because of the storm. */
+const lockChains =
+  '{ schedule: "0 0 0 1 1 *", after: 0s, thresholds: { minWaitSeconds: 4, criticalWaitSeconds: 600, criticalVictims: 500 } }';
+
+let slack: StrictSlack;
+let watched: Database;
+let state: Database;
+let bot: Service;
+let hotRow: HotRow;
+
+beforeAll(async () => {
+  [watched, state] = [await createDatabase(newest), await createDatabase(newest)];
+  slack = await startSlack();
+  const [monitorUrl, signalUrl] = [watched.url('monitor'), watched.url('actor')];
+  bot = await startBot({ slack, stateUrl: state.url(), monitorUrl, signalUrl, lockChains });
+  await until('the bot to be connected', () => slack.connected === 1);
+});
+afterAll(async () => {
+  await hotRow?.end();
+  await bot?.stop();
+  await slack?.stop();
+});
+
+describe('a storm on a row that 40 sessions update in turn', () => {
+  it('is one alert without a button, looked at every 3 s while it lasts, and its worst moment is kept', async () => {
+    expect(await command('locks shop')).toMatch(
+      /^🟢 Nobody waits for a lock on shop \(looked just now, \d+ ms\)\.\nNo storm was seen there in the last 30 days\.$/,
+    );
+    hotRow = await makeHotRow(watched, 40, 0.3);
+    await until('the first look that sees a storm', async () => {
+      await command('check lock-chains shop');
+      return (await samples()).length > 0;
+    });
+    const seen = await until('four more', async () => (await samples()).length >= 5 && (await samples()));
+    for (const [index, { at }] of seen.slice(1).entries()) {
+      const gap = (at.getTime() - (seen[index]?.at.getTime() ?? 0)) / 1000;
+      expect(gap).toBeGreaterThan(2.9);
+      expect(gap).toBeLessThan(6);
+    }
+    const now = await command('locks shop');
+    expect(now).toMatch(/^🔴 On shop .*:\nprimary: \d+ sessions wait .* for a row of public\.hot\n```\n\d+ active/);
+    expect(now).toMatch(/└─ … \d+ more\n```\nA storm since [\d:]+\. At its worst, [\d:]+: \d+ sessions waited/);
+    const cards = (await slack.messages(channel)).filter((one) => !one.ephemeral_to);
+    expect(cards.map(textOf)).toEqual([expect.stringMatching(/Who wants it: web \(role app\) \d+ sessions/)]);
+    expect(textOf(cards[0] ?? { text: '' })).not.toContain('Fix:');
+    expect((await state.run('select from pgorderly.alerts')).rowCount).toBe(1);
+    expect((await state.run('select from pgorderly.runs')).rowCount).toBe(0);
+
+    await hotRow.end();
+    const calm = await until('the looks to stop', async () => {
+      const { rows } = await state.run(
+        `select storm_next_at + interval '3.5 s' < clock_timestamp() as "isOver",
+           (select count(*)::int from pgorderly.storm_samples) as count from pgorderly.checks`,
+      );
+      return rows[0].isOver && rows[0];
+    });
+    for (let check = 0; check < 3; check++) await command('check lock-chains shop');
+    const resolved = await until('the card to be resolved', async () => {
+      const [card] = (await slack.messages(channel)).filter((one) => !one.ephemeral_to);
+      return card && textOf(card).includes('🟢') && textOf(card);
+    });
+    expect(resolved).toMatch(/At its worst, [\d:]+: 3\d sessions waited, the longest for \d+ s\./);
+    expect(resolved).toMatch(/└─ … \d+ more/);
+    expect((await samples()).length).toBe(calm.count);
+    expect(await command('locks shop')).toMatch(
+      /^🟢 Nobody waits for a lock on shop .*\n(A storm since|Last storm from) [\s\S]*: 3\d sessions waited[\s\S]*waits/,
+    );
+    expect(slack.violations).toEqual([]);
+  });
+
+  it('is told to whoever asks for a target that there is not which one is near', async () => {
+    expect(await command('locks shpo')).toBe(
+      'There is no target "shpo". Did you mean `/pg locks shop`? For example: `/pg locks shop`',
+    );
+  });
+});
+
+async function command(text: string): Promise<string> {
+  slack.answers.length = 0;
+  await slack.command({ user: ana, channel, text });
+  return (await until('the answer', () => slack.answers[0])).text;
+}
+
+async function samples(): Promise<{ at: Date }[]> {
+  return (await state.run('select at from pgorderly.storm_samples order by at')).rows;
+}
