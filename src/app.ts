@@ -70,7 +70,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await state.close();
     throw error;
   });
-  const queues = new Queues(await openBackend(config.queue.redis, resolveUrl(config.state.url), log), log);
+  const isSlow = (name: string) => jobs.some((job) => job.name === name && job.scope === 'database');
+  const queues = new Queues(await openBackend(config.queue.redis, resolveUrl(config.state.url), log), log, isSlow);
   const metrics = createMetrics({
     runsByState: () => countRunsByState(state.pool),
     cardsLagging: () => readCardsLagging(state.pool),

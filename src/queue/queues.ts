@@ -11,22 +11,27 @@ export interface Workers {
 
 const names = {
   checks: 'pgorderly-checks',
+  slowChecks: 'pgorderly-slow-checks',
   runs: 'pgorderly-runs',
   channels: 'pgorderly-channels',
 } as const;
 
-/** The three queues. An entry is a nudge: ids only, retried by nobody. */
+/** One queue for each kind of work, and one more for checks that take their time. An entry is a nudge: ids only, retried by nobody. */
 export class Queues implements Nudges {
   private readonly backend: Backend;
   private readonly log: Logger;
   private readonly queues: Record<keyof typeof names, EntryQueue>;
+  private readonly isSlow: (job: string) => boolean;
   private workers: EntryWorker[] = [];
 
-  constructor(backend: Backend, log: Logger) {
+  /** `isSlow` tells the jobs whose checks must not keep the others waiting. */
+  constructor(backend: Backend, log: Logger, isSlow: (job: string) => boolean = () => false) {
+    this.isSlow = isSlow;
     this.backend = backend;
     this.log = log;
     this.queues = {
       checks: backend.queue(names.checks),
+      slowChecks: backend.queue(names.slowChecks),
       runs: backend.queue(names.runs),
       channels: backend.queue(names.channels),
     };
@@ -35,14 +40,12 @@ export class Queues implements Nudges {
   /** Starts taking entries. */
   work(workers: Workers, options: WorkOptions): void {
     const { backend } = this;
+    const check = this.logged('check', (data) =>
+      workers.check(data['job'] ?? '', data['target'] ?? '', new Date(data['tickAt'] ?? '')),
+    );
     this.workers = [
-      backend.worker(
-        names.checks,
-        this.logged('check', (data) =>
-          workers.check(data['job'] ?? '', data['target'] ?? '', new Date(data['tickAt'] ?? '')),
-        ),
-        options,
-      ),
+      backend.worker(names.checks, check, options),
+      backend.worker(names.slowChecks, check, options),
       backend.worker(
         names.runs,
         this.logged('run', (data) => workers.run(Number(data['id']))),
@@ -58,7 +61,7 @@ export class Queues implements Nudges {
 
   /** One entry for a tick, however many replicas tick: the same jobId is the same entry. */
   async tick(job: string, target: string, at: Date): Promise<void> {
-    await this.queues.checks.add(
+    await this.queues[this.checksOf(job)].add(
       'check',
       { job, target, tickAt: at.toISOString() },
       { jobId: `${job}.${target}.${Math.floor(at.getTime() / 1000)}`, deduplication: { id: `${job}.${target}` } },
@@ -73,7 +76,7 @@ export class Queues implements Nudges {
     const at = new Date(Date.now() + afterSeconds * 1_000);
     const jobId = `${job}.${target}.again.${Math.floor(at.getTime() / 1_000)}`;
     const options = afterSeconds > 0 ? { delay: afterSeconds * 1_000, jobId } : {};
-    await this.nudge('checks', 'check', { job, target, tickAt: at.toISOString() }, options);
+    await this.nudge(this.checksOf(job), 'check', { job, target, tickAt: at.toISOString() }, options);
   }
 
   async run(id: number): Promise<void> {
@@ -113,6 +116,10 @@ export class Queues implements Nudges {
   async close(): Promise<void> {
     await Promise.all(Object.values(this.queues).map((queue) => queue.close()));
     await this.backend.close();
+  }
+
+  private checksOf(job: string): 'checks' | 'slowChecks' {
+    return this.isSlow(job) ? 'slowChecks' : 'checks';
   }
 
   /** A nudge that fails is logged and left to the sweep: what it is about is stored already. */
