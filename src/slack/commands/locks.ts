@@ -35,7 +35,8 @@ function tellNow(result: CheckResult): Text {
 }
 
 function tellFinding({ title, node, facts, evidence }: Finding): Text {
-  const what = typeof facts['object'] === 'string' ? `, for ${facts['object'].slice(0, 150)}` : '';
+  const object = String(facts['object'] ?? '').slice(0, 150);
+  const what = title.includes(object) ? '' : `, for ${object}`;
   return [`\n${node}: ${title.slice(0, 200)}${what}\n`, { lines: evidence ?? '' }];
 }
 
