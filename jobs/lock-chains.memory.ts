@@ -84,9 +84,8 @@ function keep(
   known: Readonly<Record<string, Seen>>,
   { at, elapsed }: { at: number; elapsed: number },
 ): Record<string, Seen> {
-  const seen = [...found].map(([key, { since, ...fresh }]) => {
-    return [key, { ...fresh, since: Math.round(since * 1000) / 1000, ...own(known, key), seenAt: at }] as const;
-  });
+  const rounded = (one: Seen) => ({ ...one, since: Math.round(one.since * 1000) / 1000 });
+  const seen = [...found].map(([key, fresh]) => [key, { ...(own(known, key) ?? rounded(fresh)), seenAt: at }] as const);
   const unseen = Object.entries(known)
     .filter(([key, { seenAt }]) => !found.has(key) && at - seenAt <= keptSeconds)
     .map(([key, one]) => [key, { ...one, since: one.since + elapsed }] as const)

@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 describe('a storm on a row that 40 sessions update in turn', () => {
-  it('is one alert without a button, looked at every 3 s while it lasts, and its worst moment is kept', async () => {
+  it('is one alert without a button, looked at every 3 s while it lasts even if a look is lost, and its worst is kept', async () => {
     expect(await command('locks shop')).toMatch(
       /^🟢 Nobody waits for a lock on shop \(looked just now, \d+ ms\)\.\nNo storm was seen there in the last 30 days\.$/,
     );
@@ -48,13 +48,20 @@ describe('a storm on a row that 40 sessions update in turn', () => {
       expect(gap).toBeLessThan(6);
     }
     const now = await command('locks shop');
-    expect(now).toMatch(/^🔴 On shop .*:\nprimary: \d+ sessions wait .* for a row of public\.hot\n```\n\d+ active/);
-    expect(now).toMatch(/└─ … \d+ more\n```\nA storm since [\d:]+\. At its worst, [\d:]+: \d+ sessions waited/);
+    expect(now).toMatch(
+      /^🔴 On shop .*:\nprimary: \d+ sessions wait in turn for a row of public\.hot\n```\n\d+ active/,
+    );
+    expect(now).toMatch(/└─ … \d+ more\n```\nA storm since [\d:]+(; it was at no time worse|\. At its worst, )/);
     const cards = (await slack.messages(channel)).filter((one) => !one.ephemeral_to);
     expect(cards.map(textOf)).toEqual([expect.stringMatching(/Who wants it: web \(role app\) \d+ sessions/)]);
     expect(textOf(cards[0] ?? { text: '' })).not.toContain('Fix:');
     expect((await state.run('select from pgorderly.alerts')).rowCount).toBe(1);
     expect((await state.run('select from pgorderly.runs')).rowCount).toBe(0);
+
+    await loseNextLook();
+    const before = (await samples()).length;
+    await command('check lock-chains shop');
+    await until('the looks to go on', async () => (await samples()).length >= before + 3);
 
     await hotRow.end();
     const calm = await until('the looks to stop', async () => {
@@ -73,10 +80,10 @@ describe('a storm on a row that 40 sessions update in turn', () => {
     expect(resolved).toMatch(/└─ … \d+ more/);
     expect((await samples()).length).toBe(calm.count);
     expect(await command('locks shop')).toMatch(
-      /^🟢 Nobody waits for a lock on shop .*\n(A storm since|Last storm from) [\s\S]*: 3\d sessions waited[\s\S]*waits/,
+      /^🟢 Nobody waits for a lock on shop .*\nLast storm from [\d:]+ to [\d:]+\. At its worst, [\d:]+: 3\d sessions waited[\s\S]*waits/,
     );
     expect(slack.violations).toEqual([]);
-  });
+  }, 120_000);
 
   it('is told to whoever asks for a target that there is not which one is near', async () => {
     expect(await command('locks shpo')).toBe(
@@ -89,6 +96,18 @@ async function command(text: string): Promise<string> {
   slack.answers.length = 0;
   await slack.command({ user: ana, channel, text });
   return (await until('the answer', () => slack.answers[0])).text;
+}
+
+/** Its entry comes, and is taken for one of an older tick. */
+async function loseNextLook(): Promise<void> {
+  await state.run("update pgorderly.checks set tick_at = 'infinity'");
+  await until('its time to be past', async () => {
+    const { rows } = await state.run(
+      "select storm_next_at + interval '1 s' < clock_timestamp() as past from pgorderly.checks",
+    );
+    return rows[0].past;
+  });
+  await state.run("update pgorderly.checks set tick_at = 'epoch'");
 }
 
 async function samples(): Promise<{ at: Date }[]> {

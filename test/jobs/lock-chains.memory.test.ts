@@ -76,6 +76,15 @@ describe('a wait', () => {
       { seconds: 140, source: 'query_start' },
     ],
     [
+      'that was seen to begin stays known to the second after a pause',
+      [
+        [40, nobody],
+        [50, facts(waiter(50, 2, 50, 'query_start'))],
+        [150, facts(waiter(150, 2, 150, 'query_start'))],
+      ],
+      { seconds: 100, source: 'first-seen' },
+    ],
+    [
       'goes on when its place in the queue begins anew',
       [
         [10, facts(waiter(10, 2, 7))],

@@ -1,6 +1,6 @@
 import type { CheckResult, Finding, Text } from '../../model.ts';
 import { keptDays, type LastStorm, readLastStorm } from '../../state/storm-samples.ts';
-import { worstMoment } from '../cards/worst.ts';
+import { isWorse, worstMoment } from '../cards/worst.ts';
 import type { SlackContext } from '../context.ts';
 import { clock } from '../text.ts';
 
@@ -17,7 +17,7 @@ export async function readLocks(context: SlackContext, target: string): Promise<
     context.remedy.recheck(job, target, true),
     readLastStorm(context.remedy.pool, job, target),
   ]);
-  return [...tellNow(result), ...tellStorm(storm, context.timezoneOf(target))];
+  return [...tellNow(result), ...tellStorm(storm, result, context.timezoneOf(target))];
 }
 
 function tellNow(result: CheckResult): Text {
@@ -35,7 +35,8 @@ function tellNow(result: CheckResult): Text {
 }
 
 function tellFinding({ title, node, facts, evidence }: Finding): Text {
-  const what = typeof facts['object'] === 'string' ? `, for ${facts['object'].slice(0, 150)}` : '';
+  const object = String(facts['object'] ?? '').slice(0, 150);
+  const what = title.includes(object) ? '' : `, for ${object}`;
   return [`\n${node}: ${title.slice(0, 200)}${what}\n`, { lines: evidence ?? '' }];
 }
 
@@ -45,11 +46,13 @@ function tellBlind({ target, reason, unjudged }: CheckResult): Text {
   return reason !== null ? [`⚪ ${target} could not be looked at: ${reason}`] : [];
 }
 
-function tellStorm(storm: LastStorm | null, timezone: string): Text {
+function tellStorm(storm: LastStorm | null, { findings }: CheckResult, timezone: string): Text {
   if (!storm) return [`\nNo storm was seen there in the last ${keptDays} days.`];
   const { worst, seenAt } = storm;
   const since = clock(worst.stormSince, timezone);
-  const isOn = Date.now() - seenAt.getTime() < lastsMs;
+  const now = findings.find(({ fingerprint, node }) => fingerprint === worst.fingerprint && node === worst.node);
+  const isOn = now !== undefined && Date.now() - seenAt.getTime() < lastsMs;
+  if (isOn && !isWorse(worst, now)) return [`\nA storm since ${since}; it was at no time worse than now.`];
   const when = isOn ? `A storm since ${since}.` : `Last storm from ${since} to ${clock(seenAt, timezone)}.`;
   return [`\n${when} ${worstMoment(worst, timezone)}\n`, { lines: worst.evidence }];
 }
