@@ -18,7 +18,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     let database: Database;
     let storm: Storm;
     let holder: pg.Client;
-    let watching: Watch;
+    let watching: Watch[] = [];
 
     beforeAll(async () => {
       database = await createDatabase(major);
@@ -31,7 +31,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     });
     afterEach(async () => {
       await holder.end();
-      await watching.close();
+      await Promise.all(watching.map((one) => one.close()));
       await storm.end();
     });
 
@@ -59,8 +59,8 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
 
     it('a user table, on the standby that replays the lock: each job finds what it found before', async () => {
       const replica = await standby(major);
-      watching = watch(replica.url('postgres', 'monitor'));
-      const before = await checkAll(watching);
+      watching = watchEach(replica.url('postgres', 'monitor'));
+      const before = await checkEach(watching);
       await holder.query('begin');
       await holder.query('lock table parts in access exclusive mode');
       // Nobody waits for the record of a lock: without this it is sent when something else is.
@@ -69,20 +69,20 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       await seen.connect();
       const locks = "select from pg_locks where mode = 'AccessExclusiveLock' and locktype = 'relation' and granted";
       await until('the lock on the standby', async () => (await seen.query(locks)).rows.length > 0);
-      expect((await checkAll(watching)).map(({ outcome }) => outcome)).toEqual(before.map(({ outcome }) => outcome));
+      expect((await checkEach(watching)).map(({ outcome }) => outcome)).toEqual(before.map(({ outcome }) => outcome));
       await holder.query('rollback');
       await seen.end();
     });
 
-    /** All jobs over one warm connection: before the table is locked, meanwhile, and after. */
+    /** Each job over a warm connection: before the table is locked, meanwhile, and after. */
     async function checkBehind(table: string, role: string) {
-      watching = watch(database.url(role));
-      const before = await checkAll(watching);
+      watching = watchEach(impatient(database.url(role)));
+      const before = await checkEach(watching);
       await holder.query('begin');
       await holder.query(`lock table ${table} in access exclusive mode`);
-      const meanwhile = await checkAll(watching);
+      const meanwhile = await checkEach(watching);
       await holder.query('rollback');
-      return { before, meanwhile, after: await checkAll(watching) };
+      return { before, meanwhile, after: await checkEach(watching) };
     }
   });
 
@@ -116,6 +116,21 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
   });
 });
 
+/** A server whose pg_authid is locked lets a new connection hang; a second shows it as well as the usual five. */
+function impatient(url: string): string {
+  return `${url}${url.includes('?') ? '&' : '?'}connect_timeout=1`;
+}
+
+function watchEach(url: string): Watch[] {
+  return jobs.map(() => watch(url));
+}
+
+/** At once, each over its own connections: most of the time is spent in waiting. */
+function checkEach(watching: readonly Watch[]): Promise<CheckResult[]> {
+  return Promise.all(jobs.flatMap((job, index) => watching[index]?.check(job) ?? []));
+}
+
+/** In turn, over the same. */
 async function checkAll(watching: Watch): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   for (const job of jobs) results.push(await watching.check(job));
