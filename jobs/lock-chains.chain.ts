@@ -19,6 +19,8 @@ export interface LockFacts {
   /** Empty where they could not be read. */
   names: readonly RelationName[];
   maxConnections: number;
+  /** Those of whom `pg_blocking_pids` said too that somebody waits for them. */
+  confirmed: ReadonlySet<number>;
 }
 
 /** One root with all that wait for it. */
@@ -34,6 +36,7 @@ export interface Chain {
   /** What most victims wait behind, among what the root's direct waiters wait for. */
   object: Contended;
   database: string | null;
+  confirmed: ReadonlySet<number>;
   objectOf(waiter: ChainSession): Contended;
 }
 
@@ -46,13 +49,14 @@ export function findChains(facts: LockFacts): Chain[] {
   const prepared = new Map(facts.prepared.map((wait) => [wait.gid, wait]));
   const graph = { ...structureOf(facts.queues), sessions, prepared };
   const names = new Map(facts.names.map((name) => [name.oid, name]));
+  const { confirmed } = facts;
   const objectOf = (waiter: ChainSession) => contendedBy(graph, waiter, names);
   const chains = rootsOf(graph).flatMap((root) => {
     const worst = worstWait(graph, root, objectOf);
     const victims = victimsOf(graph, root);
     const waiters = longestFirst.filter(({ pid }) => victims.has(pid));
     return worst
-      ? [{ graph, root, victims, waiters, amplifiers: amplifiersOf(graph, victims), ...worst, objectOf }]
+      ? [{ graph, root, victims, waiters, amplifiers: amplifiersOf(graph, victims), ...worst, confirmed, objectOf }]
       : [];
   });
   return chains.sort((a, b) => b.victims.size - a.victims.size);

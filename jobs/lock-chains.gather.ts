@@ -41,12 +41,30 @@ export async function gatherLocks(ask: Ask): Promise<LockFacts> {
   // Names may be refused: pg_class itself may be what is locked. The finding says "relation 16423" then.
   const names = relations.length > 0 ? await ask('names', [relations]).catch(() => []) : [];
   const maxConnections = locks[0]?.maxConnections ?? Number.POSITIVE_INFINITY;
-  return { sessions, queues, prepared, names: names as unknown as RelationName[], maxConnections };
+  const confirmed = await confirm(ask, queues, sessions);
+  return { sessions, queues, prepared, names: names as unknown as RelationName[], maxConnections, confirmed };
+}
+
+/** So many sessions that may be offered to be stopped, with so many victims of each. */
+const mostConfirmed = 20;
+const victimsAsked = 2;
+
+/** Nobody is offered on the word of our own graph alone. */
+async function confirm(ask: Ask, queues: readonly Queue[], sessions: readonly ChainSession[]): Promise<Set<number>> {
+  const structure = structureOf(queues);
+  const behind = (who: Blocker) => structure.waitersOf.get(who) ?? [];
+  const candidates = sessions
+    .filter((session) => behind(session.pid).length > 0 && (session.lockType === null || isStrongWait(session)))
+    .sort((a, b) => victimsOf(structure, b.pid).size - victimsOf(structure, a.pid).size)
+    .slice(0, mostConfirmed);
+  const victims = candidates.flatMap(({ pid }) => behind(pid).slice(0, victimsAsked));
+  const rows = victims.length > 0 ? await ask('blockers', [[...new Set(victims)]]) : [];
+  return new Set(rows.flatMap((row) => row['blockedBy'] as number[]));
 }
 
 async function settleQueues(queues: readonly Queue[], ask: Ask): Promise<Queue[]> {
   const asked = queues.flatMap(unsettled);
-  const rows = asked.length > 0 ? await ask('order', [[...new Set(asked)]]) : [];
+  const rows = asked.length > 0 ? await ask('blockers', [[...new Set(asked)]]) : [];
   const answers: Answers = new Map(rows.map((row) => [row['pid'] as number, new Set(row['blockedBy'] as number[])]));
   return queues.map((queue) => settle(queue, answers));
 }

@@ -37,7 +37,7 @@ const candidates = 10;
 function offerQueuedDdl(chain: Chain, { protectedBecause }: Bounds): Offer | null {
   const choices = chain.amplifiers.slice(0, candidates).flatMap((pid) => {
     const session = chain.graph.sessions.get(pid);
-    if (session?.state !== 'active' || whyNotOffered(session, protectedBecause)) return [];
+    if (session?.state !== 'active' || !chain.confirmed.has(pid) || whyNotOffered(session, protectedBecause)) return [];
     const freed = freedBy(chain.graph, pid).size;
     return freed > 0 ? [{ session, freed }] : [];
   });
@@ -47,7 +47,7 @@ function offerQueuedDdl(chain: Chain, { protectedBecause }: Bounds): Offer | nul
   const what = `cancels pid ${pid}'s statement that queues for ${chain.objectOf(best.session).name}`;
   const lost = `its change is not made, its transaction of ${inWords(transactionSeconds ?? 0)} is rolled back`;
   const does = `${what}; ${lost}; ${frees(chain, pid)}.`;
-  return { name: 'cancel-queued-ddl', params: statementParams(best.session), does };
+  return { name: 'cancel-queued-ddl', params: statementParams(best.session, 1), does };
 }
 
 function whyRootNotOffered(chain: Chain, session: ChainSession, bounds: Bounds): string | null {
@@ -57,6 +57,7 @@ function whyRootNotOffered(chain: Chain, session: ChainSession, bounds: Bounds):
   if (session.lockType !== null) return 'waits itself, for somebody who could not be seen';
   if (session.xactStart === null || session.transactionSeconds === null)
     return 'holds its lock outside a transaction, as advisory locks may be held';
+  if (!chain.confirmed.has(session.pid)) return 'was not confirmed to block anybody by pg_blocking_pids';
   const { seconds } = holdOf(chain);
   return seconds < bounds.minHoldSeconds ? `has kept them waiting for only about ${inWords(seconds)}` : null;
 }
@@ -66,10 +67,10 @@ function offerRoot(chain: Chain, session: ChainSession): Offer {
   const lost = `its transaction of ${inWords(session.transactionSeconds ?? 0)} is rolled back`;
   if (isIdleInTransaction(session)) {
     const does = `ends pid ${pid}'s connection; ${lost}; ${frees(chain, pid)}. Cancel would do nothing: it is idle.`;
-    return { name: 'terminate-session', params: transactionParams(session), does };
+    return { name: 'terminate-session', params: transactionParams(session, 1), does };
   }
   const does = `cancels pid ${pid}'s statement; ${lost}; ${frees(chain, pid)}.`;
-  return { name: 'cancel-query', params: statementParams(session), does };
+  return { name: 'cancel-query', params: statementParams(session, 1), does };
 }
 
 function frees(chain: Chain, gone: Blocker): string {

@@ -175,7 +175,7 @@ function offer(session: OpenTransaction, { kind }: Complaint): Offer {
   if (kind === 'statement') {
     const index = session.maintenance === 'create index' ? '; a concurrent build leaves an invalid index behind' : '';
     const does = `cancels pid ${session.pid}'s statement; its transaction of ${age} is rolled back${frees}${index}.`;
-    return { name: 'cancel-query', params: statementParams(session), does };
+    return { name: 'cancel-query', params: statementParams(session, 0), does };
   }
   const why = isIdleInTransaction(session)
     ? 'Cancel would do nothing: it is idle.'
@@ -184,5 +184,5 @@ function offer(session: OpenTransaction, { kind }: Complaint): Offer {
     ? 'its transaction has failed already'
     : `its transaction of ${age} is rolled back`;
   const does = `ends pid ${session.pid}'s connection; ${lost}${frees}. ${why}`;
-  return { name: 'terminate-session', params: transactionParams(session), does };
+  return { name: 'terminate-session', params: transactionParams(session, 0), does };
 }

@@ -39,13 +39,14 @@ export function whyNotOffered(session: Session, protectedBecause: ProtectedBecau
 }
 
 /** The statement, as `cancel-query` and `cancel-queued-ddl` identify it. */
-export function statementParams(session: Session): Record<string, string> {
-  return { ...transactionParams(session), query_start: session.queryStart ?? '' };
+export function statementParams(session: Session, leastWaiters: number): Record<string, string> {
+  return { ...transactionParams(session, leastWaiters), query_start: session.queryStart ?? '' };
 }
 
-/** The transaction, as `terminate-session` identifies it. */
-export function transactionParams(session: Session): Record<string, string> {
+/** The transaction, as `terminate-session` identifies it; to be left alone where fewer wait directly behind it. */
+export function transactionParams(session: Session, leastWaiters: number): Record<string, string> {
   return {
+    least_waiters: String(leastWaiters),
     pid: String(session.pid),
     backend_start: session.backendStart ?? '',
     xact_start: session.xactStart ?? '',

@@ -66,6 +66,8 @@ const identitySql = `
     (extract(epoch from coalesce(xact_start, case when state ~ 'aborted' then state_change end))
       * 1000000)::bigint::text as xact_start,
     (extract(epoch from query_start) * 1000000)::bigint::text as query_start,
+    -- Who names a pid means it, whether or not others wait.
+    '0' as least_waiters,
     usename, application_name, state
   from pg_catalog.pg_stat_activity where pid = $1 limit 1`;
 

@@ -2,11 +2,13 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorFields } from '../log.ts';
 import { appendAudit } from '../state/audit.ts';
+import { addThreadLine, wantRunCard } from '../state/cards.ts';
 import { transaction } from '../state/database.ts';
 import { claimRun, handOver, markSent, renewLease } from '../state/leases.ts';
 import type { StoredRun } from '../state/runs.ts';
 import { compareMeasures, readFinding } from './before-after.ts';
 import type { RemedyContext, RemedyNode, RemedyTarget } from './context.ts';
+import { describeEvidence, type Evidence, readEvidence } from './evidence.ts';
 import { runGuards } from './guard.ts';
 import { openPlan, type Plan, sqlOf } from './plan.ts';
 import { endRun, tell } from './run-log.ts';
@@ -38,7 +40,7 @@ export async function executeRun(context: RemedyContext, id: number): Promise<vo
     session = await ActingSession.open(place.url, applicationName(run.id), plan.limits);
     const started = { context, run, plan, ...place, session };
     if (!(await passGuards(started))) return;
-    if (!(await announceAct(context, run))) return;
+    if (!(await announceAct(context, run, await readEvidence(session, plan)))) return;
     isSent = true;
     await actAndVerify(started);
   } catch (error) {
@@ -104,10 +106,15 @@ async function passGuards(started: Started): Promise<boolean> {
   return true;
 }
 
-/** Stores and audits that the act is about to be sent; false where this worker lost the run or actions are paused. */
-async function announceAct(context: RemedyContext, run: StoredRun): Promise<boolean> {
-  const isMine = await transaction(context.pool, async (db) => {
-    if (!(await markSent(db, run))) return false;
+/**
+ * Stores, audits and tells that the act is about to be sent, with what it destroys; false where this worker lost the run
+ * or actions are paused.
+ */
+async function announceAct(context: RemedyContext, run: StoredRun, evidence: Evidence | null): Promise<boolean> {
+  const announced = await transaction(context.pool, async (db) => {
+    if (!(await markSent(db, run))) return null;
+    const card = evidence && (await wantRunCard(db, run));
+    if (card) await addThreadLine(db, card, describeEvidence(evidence));
     const { target, alertId, planHash } = run;
     await appendAudit(db, {
       kind: 'run.sent',
@@ -115,12 +122,13 @@ async function announceAct(context: RemedyContext, run: StoredRun): Promise<bool
       target,
       alert: alertId,
       run: run.id,
-      detail: { plan: planHash },
+      detail: { plan: planHash, ...(evidence ? { evidence: JSON.stringify(evidence) } : {}) },
     });
-    return true;
+    return { card };
   });
-  if (!isMine) await refuse(context, run, 'actions were paused meanwhile');
-  return isMine;
+  if (!announced) await refuse(context, run, 'actions were paused meanwhile');
+  if (announced?.card) await context.nudges.channel(announced.card.channel);
+  return announced !== null;
 }
 
 async function actAndVerify(started: Started): Promise<void> {

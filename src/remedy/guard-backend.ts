@@ -81,5 +81,8 @@ async function whyChanged(session: ActingSession, plan: Plan): Promise<string> {
     return `pid ${pid} is no longer the same transaction (it started a new one at ${now['since']} UTC)`;
   if (queryStart !== undefined && now['queryStart'] !== queryStart && now['state'] === 'active')
     return `pid ${pid} runs another statement now`;
+  const isSame = now['xactStart'] === xactStart && (queryStart === undefined || now['queryStart'] === queryStart);
+  const isOpen = /^(?:active|idle in transaction)/.test(String(now['state']));
+  if (isSame && isOpen && Number(plan.params['least_waiters'] ?? 0) > 0) return `nobody waits for pid ${pid} any more`;
   return `pid ${pid} is no longer in the state that was approved (now: ${now['state']})`;
 }

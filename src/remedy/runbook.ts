@@ -7,7 +7,7 @@ import type { Risk, RunbookClass } from '../model.ts';
 import { type FrontMatter, type ParamType, type Problem, parseFrontMatter } from './front-matter.ts';
 import { scan } from './psql.ts';
 
-export const stepNames = ['precondition', 'act', 'progress', 'verify', 'cleanup', 'undo'] as const;
+export const stepNames = ['precondition', 'evidence', 'act', 'progress', 'verify', 'cleanup', 'undo'] as const;
 export type StepName = (typeof stepNames)[number];
 
 /** A step of a plan: the very bytes that are shown, hashed, approved, stored and sent. */

@@ -79,12 +79,12 @@ describe('a chain', () => {
     expect(findings[0]?.runbooks).toEqual([
       {
         name: 'cancel-queued-ddl',
-        params: { pid: '14', backend_start: '141', xact_start: '142', query_start: '143' },
+        params: { least_waiters: '1', pid: '14', backend_start: '141', xact_start: '142', query_start: '143' },
         does: "cancels pid 14's statement that queues for shop.orders; its change is not made, its transaction of 6 min 40 s is rolled back; frees 1 of 4 waiting sessions.",
       },
       {
         name: 'terminate-session',
-        params: { pid: '11', backend_start: '111', xact_start: '112' },
+        params: { least_waiters: '1', pid: '11', backend_start: '111', xact_start: '112' },
         does: "ends pid 11's connection; its transaction of 6 min 40 s is rolled back; frees 2 of 4 waiting sessions. Cancel would do nothing: it is idle.",
       },
     ]);

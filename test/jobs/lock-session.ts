@@ -60,5 +60,6 @@ export function queuesOf(sessions: readonly TestSession[], prepared: LockFacts['
 /** Facts of these sessions. */
 export function factsOf(sessions: readonly TestSession[], facts: Partial<LockFacts> = {}): LockFacts {
   const queues = queuesOf(sessions, facts.prepared);
-  return { sessions, queues, prepared: [], names: [], maxConnections: 1000, ...facts };
+  const confirmed = new Set(sessions.map(({ pid }) => pid));
+  return { sessions, queues, prepared: [], names: [], maxConnections: 1000, confirmed, ...facts };
 }

@@ -128,12 +128,15 @@ describe('a finding', () => {
 
   it('carries what identifies the session in the parameters of its runbook', () => {
     expect(judge(idleFor(900)).findings[0]?.runbooks).toMatchObject([
-      { name: 'terminate-session', params: { pid: '4711', backend_start: '1000', xact_start: '2000' } },
+      {
+        name: 'terminate-session',
+        params: { least_waiters: '0', pid: '4711', backend_start: '1000', xact_start: '2000' },
+      },
     ]);
     expect(judge(activeFor(3600)).findings[0]?.runbooks).toMatchObject([
       {
         name: 'cancel-query',
-        params: { pid: '4711', backend_start: '1000', xact_start: '2000', query_start: '3000' },
+        params: { least_waiters: '0', pid: '4711', backend_start: '1000', xact_start: '2000', query_start: '3000' },
       },
     ]);
   });

@@ -84,7 +84,7 @@ export async function paramsOf(
   const { rows } = await database.run(
     `select pid::text, (extract(epoch from backend_start) * 1000000)::bigint::text as backend_start,
        coalesce((extract(epoch from xact_start) * 1000000)::bigint, 1)::text as xact_start,
-       coalesce((extract(epoch from query_start) * 1000000)::bigint, 1)::text as query_start
+       coalesce((extract(epoch from query_start) * 1000000)::bigint, 1)::text as query_start, '0' as least_waiters
      from pg_stat_activity where pid = $1`,
     [pid],
   );
