@@ -118,7 +118,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     const { rows } = await database.run(
       `select pid::text, (extract(epoch from backend_start) * 1000000)::bigint::text as backend_start,
          (extract(epoch from xact_start) * 1000000)::bigint::text as xact_start,
-         (extract(epoch from query_start) * 1000000)::bigint::text as query_start
+         (extract(epoch from query_start) * 1000000)::bigint::text as query_start, '0' as least_waiters
        from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' limit 1`,
     );
     const params = Object.fromEntries(Object.keys(runbook.params).map((name) => [name, rows[0][name]]));

@@ -80,7 +80,7 @@ test.each<[string, string, string]>([
   [
     'a misspelt step',
     runbook({}, { verify: '```sql verfy\nselect true\n```' }),
-    '20: there is no step "verfy"; expected precondition, act',
+    '20: there is no step "verfy"; expected precondition, evidence, act',
   ],
   ['SQL that is no step', runbook({}, {}, '```sql\nselect 1\n```'), '23: say after sql which step this is'],
   [
