@@ -4,6 +4,7 @@ import { type Chain, holdOf, sharersOf } from './lock-chains.chain.ts';
 import { type Blocker, type ChainSession, freedBy } from './lock-chains.graph.ts';
 import {
   count,
+  countWaiting,
   inWords,
   isIdleInTransaction,
   statementParams,
@@ -43,9 +44,9 @@ function offerQueuedDdl(chain: Chain, { protectedBecause }: Bounds): Offer | nul
   });
   const best = choices.sort((a, b) => b.freed - a.freed)[0];
   if (!best) return null;
-  const { pid, transactionSeconds } = best.session;
+  const { pid } = best.session;
   const what = `cancels pid ${pid}'s statement that queues for ${chain.objectOf(best.session).name}`;
-  const lost = `its change is not made, its transaction of ${inWords(transactionSeconds ?? 0)} is rolled back`;
+  const lost = `its change is not made, ${lostWith(best.session)}`;
   const does = `${what}; ${lost}; ${frees(chain, pid)}.`;
   return { name: 'cancel-queued-ddl', params: statementParams(best.session, 1), does };
 }
@@ -64,13 +65,39 @@ function whyRootNotOffered(chain: Chain, session: ChainSession, bounds: Bounds):
 
 function offerRoot(chain: Chain, session: ChainSession): Offer {
   const { pid } = session;
-  const lost = `its transaction of ${inWords(session.transactionSeconds ?? 0)} is rolled back`;
+  const lost = lostWith(session);
   if (isIdleInTransaction(session)) {
     const does = `ends pid ${pid}'s connection; ${lost}; ${frees(chain, pid)}. Cancel would do nothing: it is idle.`;
     return { name: 'terminate-session', params: transactionParams(session, 1), does };
   }
   const does = `cancels pid ${pid}'s statement; ${lost}; ${frees(chain, pid)}.`;
   return { name: 'cancel-query', params: statementParams(session, 1), does };
+}
+
+/** What nobody gets back: of a backup all it has copied so far, of any other transaction what it did. */
+function lostWith({ application, transactionSeconds }: ChainSession): string {
+  const age = inWords(transactionSeconds ?? 0);
+  return backups.test(application ?? '')
+    ? `${age} of ${application} are lost`
+    : `its transaction of ${age} is rolled back`;
+}
+
+const backups = /^pg_(?:dump|dumpall|basebackup)\b/;
+
+/** The choice that needs no button. */
+export function costOfWaiting(chain: Chain): string {
+  const root = typeof chain.root === 'number' ? chain.graph.sessions.get(chain.root) : undefined;
+  const until = root ? endOf(root) : 'until somebody commits it or rolls it back';
+  return `Or wait: nothing is lost, and ${countWaiting(chain.victims.size)} on, ${until}.`;
+}
+
+function endOf(root: ChainSession): string {
+  if (isIdleInTransaction(root)) return `until pid ${root.pid}'s client goes on or leaves; nothing else ends it`;
+  if (root.backendType === 'autovacuum worker' && !root.preventsWraparound)
+    return 'until the autovacuum gives way, a second after somebody else wants its lock';
+  return root.state === 'active'
+    ? `until pid ${root.pid}'s transaction has ended`
+    : `until pid ${root.pid} lets go of it`;
 }
 
 function frees(chain: Chain, gone: Blocker): string {

@@ -4,19 +4,21 @@ import { inBrief } from './shared/sessions.ts';
 
 /** A phone shows fewer columns, a thread more; both scroll. */
 const width = 88;
-const worstShown = 5;
+export const worstShown = 5;
 const markedMost = 2;
+/** As much as a thread is asked to hold: three messages a hundred lines. */
+export const wholeTree = 300;
 
 interface Drawing extends Pick<Chain, 'graph' | 'amplifiers'> {
   children: ReadonlyMap<Blocker, readonly number[]>;
   hidden: ReadonlyMap<Blocker, number>;
 }
 
-/** Root, amplifiers and the five that wait longest; the others are counted where they stand. */
-export function drawTree({ graph, root, victims, waiters, amplifiers }: Chain): string {
+/** Root, amplifiers and those that wait longest, five unless told; the others are counted where they stand. */
+export function drawTree({ graph, root, victims, waiters, amplifiers }: Chain, most = worstShown): string {
   const marked = amplifiers.slice(0, markedMost);
   const byWait = waiters.map(({ pid }) => pid);
-  const worst = byWait.filter((pid) => !marked.includes(pid)).slice(0, worstShown);
+  const worst = byWait.filter((pid) => !marked.includes(pid)).slice(0, most);
   const shown = new Set([...marked, ...worst]);
   const children = new Map<Blocker, number[]>();
   const hidden = new Map<Blocker, number>();

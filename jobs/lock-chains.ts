@@ -4,11 +4,11 @@ import { type Chain, findChains, holdOf, type LockFacts, longestWaiter } from '.
 import { gatherLocks } from './lock-chains.gather.ts';
 import type { ChainSession } from './lock-chains.graph.ts';
 import { type LockMemory, recallLocks, rememberLocks } from './lock-chains.memory.ts';
-import { offersFor } from './lock-chains.offers.ts';
+import { costOfWaiting, offersFor } from './lock-chains.offers.ts';
 import { blockersIn } from './lock-chains.queues.ts';
 import { findStorms } from './lock-chains.storm.ts';
 import { summarize, titleOf } from './lock-chains.text.ts';
-import { drawTree } from './lock-chains.tree.ts';
+import { drawTree, wholeTree, worstShown } from './lock-chains.tree.ts';
 import { unjudgedForBlindRole } from './shared/sessions.ts';
 
 const thresholds = {
@@ -76,9 +76,11 @@ function judgeChain(chain: Chain, context: Context, maxConnections: number): Jud
     title: titleOf(chain, isPassing),
     summary: summarize(chain, { notOffered, isPassing }),
     evidence: drawTree(chain),
+    ...(chain.victims.size > worstShown ? { wholeEvidence: drawTree(chain, wholeTree) } : {}),
     subject,
     facts: factsOf(chain, notOffered),
     runbooks: offers,
+    otherwise: costOfWaiting(chain),
     impact: null,
   };
 }

@@ -54,8 +54,12 @@ export interface Judged {
   evidence?: string;
   subject: Subject;
   facts: Record<string, unknown>;
+  /** More of the evidence than a card has room for: goes into the alert's thread, and is not kept with the finding. */
+  wholeEvidence?: string;
   /** Best first. */
   runbooks: Offer[];
+  /** What it costs to do nothing: the last of the choices. */
+  otherwise?: string;
   impact: { what: string; etaSeconds: number | null } | null;
 }
 

@@ -5,7 +5,7 @@ import type { RemedyContext } from '../remedy/context.ts';
 import { syncProposals, withdrawProposals } from '../remedy/propose.ts';
 import { applyTransition, findShownTwin, lockOpenAlerts, readAlert } from '../state/alerts.ts';
 import { appendAudit } from '../state/audit.ts';
-import { addThreadLine, ensureAlertCard, hasCard, wantAlertCard } from '../state/cards.ts';
+import { addThreadLine, type CardRef, ensureAlertCard, hasCard, wantAlertCard } from '../state/cards.ts';
 import { finishCheck, lockCheck } from '../state/checks.ts';
 import { type Queryable, transaction } from '../state/database.ts';
 import { readRunsOfAlert } from '../state/runs.ts';
@@ -13,6 +13,7 @@ import { appendSamples } from '../state/samples.ts';
 import { rememberTarget } from '../state/targets.ts';
 import { recordStorm } from './storm.ts';
 import { type Transition, track } from './track.ts';
+import { tellWholeEvidence } from './whole-evidence.ts';
 
 export interface RecordInput {
   context: RemedyContext;
@@ -87,7 +88,9 @@ async function apply(db: Queryable, input: RecordInput, applied: Applied): Promi
       const isOffered = await offer(db, input, id, finding);
       const isOther = transition.reason !== 'unchanged' || before?.finding.title !== finding.title;
       if (!isOffered && !isOther && !wasStale) return false;
-      await redraw(db, id, transition.reason === 'worsened' ? ['Worse: ', finding.title] : null);
+      const isWorse = transition.reason === 'worsened';
+      const card = await redraw(db, id, isWorse ? ['Worse: ', finding.title] : null);
+      if (card && isWorse) await tellWholeEvidence(db, card, finding);
       return true;
     }
     case 'resolved':
@@ -121,8 +124,9 @@ async function show(
   if (input.job.delivery === 'report') return false;
   const earlier = await findShownTwin(db, finding, input.job.toldBy ?? []);
   if (earlier === null) {
-    await ensureAlertCard(db, id, channel);
+    const card = await ensureAlertCard(db, id, channel);
     await offer(db, input, id, finding);
+    await tellWholeEvidence(db, card, finding);
     return true;
   }
   if (alert.isNew) await redraw(db, earlier, [`${finding.job} finds it too (A-${id}): ${finding.title}`]);
@@ -134,9 +138,10 @@ async function offer(db: Queryable, input: RecordInput, alertId: number, finding
   return probe ? syncProposals(db, { context: input.context, alertId, finding, probe }) : false;
 }
 
-async function redraw(db: Queryable, alertId: number, line: Text | null): Promise<void> {
+async function redraw(db: Queryable, alertId: number, line: Text | null): Promise<CardRef | null> {
   const card = await wantAlertCard(db, alertId);
   if (card && line) await addThreadLine(db, card, line);
+  return card;
 }
 
 async function audit(db: Queryable, kind: string, alert: number, finding: Finding | null): Promise<void> {

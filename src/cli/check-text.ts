@@ -39,12 +39,13 @@ function failureOf({ reason, unjudged }: JobEntry): string | null {
   return unjudged.some((one) => one.reason === reason) ? null : reason;
 }
 
-function renderFinding({ severity, title, summary, evidence, runbooks }: Finding): string[] {
+function renderFinding({ severity, title, summary, evidence, runbooks, otherwise }: Finding): string[] {
   return [
     `  ${paint(severityColours[severity], severity)} ${title}`,
     ...indent(summary),
     ...(evidence ? ['', ...indent(evidence), ''] : []),
     ...runbooks.map((offer) => `    fix: ${offer.name} · ${offer.does}`),
+    ...(otherwise ? indent(otherwise) : []),
   ];
 }
 

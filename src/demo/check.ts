@@ -25,8 +25,8 @@ export async function playStory(stage: Stage, tell: (line: string) => void): Pro
   };
   const { control } = stage.slack;
   const ending = new AbortController();
-  const [queue, statement] = troubles;
-  if (!queue || !statement) throw new Error('the demo has no trouble to make');
+  const [queue, statement, dump] = troubles;
+  if (!queue || !statement || !dump) throw new Error('the demo has no trouble to make');
   const queueing = queue.run(stage.shop, ending.signal);
   try {
     const card = await step('the lock queue is on a card', () => findCard(stage, 'wait behind one idle transaction'));
@@ -47,8 +47,16 @@ export async function playStory(stage: Stage, tell: (line: string) => void): Pro
     const second = await step('the long statement is on a card', () => findCard(stage, 'cancel-query'));
     await press(stage, second, { ...(await findButtonOf(second, 'deny')), user: people.tom });
     await step('a denied fix says who denied it', () => findCard(stage, `denied by <@${people.tom}>`));
+    const dumping = dump.run(stage.shop, ending.signal);
+    const third = await step('50 readers behind a migration behind pg_dump are on a card', () =>
+      findCard(stage, '51 sessions wait behind one running statement', 'frees 50 of 51'),
+    );
+    await press(stage, third, { ...(await findButtonOf(third, 'approve')), user: people.mira });
+    await step('the migration is cancelled, the readers go on, and so does pg_dump', () =>
+      findCard(stage, 'Fixed by cancel-queued-ddl', '→ 0'),
+    );
     ending.abort();
-    await reporting;
+    await Promise.all([reporting, dumping]);
   } finally {
     ending.abort();
     await queueing;

@@ -52,6 +52,34 @@ const lockQueue: Trouble = {
   },
 };
 
+/** As many as come within seconds on a busy table. */
+const readers = 50;
+
+export const dumpAndMigration: Trouble = {
+  title: `pg_dump reads for hours, a migration queues behind it, and ${readers} readers behind the migration`,
+  hint: 'cancel the queued ALTER TABLE: the readers go on, and so does pg_dump',
+  run: async (shop, signal) => {
+    const dump = await shop.session('pg_dump', 'reporting');
+    await dump.query('begin isolation level repeatable read, read only');
+    await dump.query('lock table orders in access share mode');
+    const pid = (await dump.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid;
+    const dumping = dump.query('select count(pg_sleep(1)) from orders where total > 10');
+    const migration = await shop.session('migrate-18', 'migrations');
+    const ends = [migration.query('alter table orders add column note text')];
+    await waitUntilWaiting(shop, 1);
+    const clients = await openAll(shop, readers, 'web');
+    ends.push(...clients.map((client) => client.query('select status from orders where id = 7')));
+    await over(ends, signal);
+    await closeAll([migration, ...clients]);
+    // Its server process would go on for hours without it, and keep the table.
+    const colleague = await shop.session('pg_dump', 'reporting');
+    await colleague.query('select pg_terminate_backend($1)', [pid]);
+    await dumping.catch(() => undefined);
+    await closeAll([dump, colleague]);
+    await dropNote(shop);
+  },
+};
+
 const longStatement: Trouble = {
   title: 'reporting runs one statement for minutes',
   hint: 'cancel the statement',
@@ -63,7 +91,7 @@ const longStatement: Trouble = {
 };
 
 /** One after the other, again and again. */
-export const troubles: readonly Trouble[] = [lockQueue, longStatement];
+export const troubles: readonly Trouble[] = [lockQueue, longStatement, dumpAndMigration];
 
 async function openAll(shop: Shop, count: number, application: string): Promise<pg.Client[]> {
   return Promise.all(Array.from({ length: count }, () => shop.session(application, 'app')));

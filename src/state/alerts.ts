@@ -128,7 +128,7 @@ async function insertAlert(db: Queryable, finding: Finding, state: 'pending' | '
     `insert into alerts (job, target, fingerprint, state, severity, finding, first_seen_at, last_seen_at, fired_at)
      values ($1, $2, $3, $4, $5, $6, clock_timestamp(), clock_timestamp(),
        case $4 when 'firing' then clock_timestamp() end) returning id`,
-    [finding.job, finding.target, finding.fingerprint, state, finding.severity, JSON.stringify(finding)],
+    [finding.job, finding.target, finding.fingerprint, state, finding.severity, textOf(finding)],
   );
   return Number(rows[0]?.id);
 }
@@ -138,7 +138,7 @@ async function updateFound(db: Queryable, id: number, finding: Finding, state: s
     `update alerts set state = $2, severity = $3, finding = $4, last_seen_at = clock_timestamp(), clear_count = 0,
        stale_since = null, fired_at = case $2 when 'firing' then coalesce(fired_at, clock_timestamp()) end
      where id = $1`,
-    [id, state, finding.severity, JSON.stringify(finding)],
+    [id, state, finding.severity, textOf(finding)],
   );
   return id;
 }
@@ -165,4 +165,9 @@ function toAlert(row: QueryResultRow): StoredAlert {
     acknowledgedBy: row['acknowledged_by'],
     acknowledgedAt: row['acknowledged_at'],
   };
+}
+
+/** Without what goes into the thread once. */
+function textOf({ wholeEvidence: _, ...finding }: Finding): string {
+  return JSON.stringify(finding);
 }

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Service } from '../../src/app.ts';
+import { endOf } from '../runbooks/ward.ts';
 import { startBot } from '../support/bot.ts';
 import { type Browser, browserAvailable, openBrowser } from '../support/browser.ts';
 import { makeRowLockStorm } from '../support/illness.ts';
 import { createDatabase, type Database, newest } from '../support/servers.ts';
 import { type StrictSlack, startSlack } from '../support/slack.ts';
+import { until } from '../support/wait.ts';
 
 describe.skipIf(!browserAvailable())('a person in a browser', () => {
   let slack: StrictSlack;
@@ -42,4 +44,52 @@ describe.skipIf(!browserAvailable())('a person in a browser', () => {
     expect(await page.locator('.badge-eph').count()).toBeGreaterThan(0);
     await storm.end();
   });
+
+  it('cancels the migration that keeps 50 readers behind a dump; the readers go on, and so does the dump', async () => {
+    await watched.run('create table if not exists entries (id integer)');
+    await watched.run('alter table entries owner to app');
+    const dump = await watched.client('app', 'pg_dump');
+    await dump.query('begin isolation level repeatable read, read only');
+    await dump.query('select from entries');
+    const dumping = dump.query('select pg_sleep(300)');
+    const ended = dumping.then(
+      () => 'done',
+      () => 'ended',
+    );
+    const migration = await watched.client('app', 'test');
+    const altering = endOf(migration.query('alter table entries add column note text'));
+    await waiting(1);
+    const readers = await Promise.all(Array.from({ length: 50 }, () => watched.client('app', 'test')));
+    const reading = Promise.all(readers.map((reader) => reader.query('select from entries')));
+    await waiting(51);
+
+    const { page } = browser;
+    await page.goto(slack.url);
+    await page.locator('.actas select').selectOption('U0MIRA');
+    const card = page.locator('.messages .msg', { hasText: '51 sessions wait behind one running statement' }).first();
+    await card.getByText('frees 50 of 51 waiting sessions').waitFor();
+    const words = await card.innerText();
+    expect(words.indexOf('cancel-queued-ddl')).toBeLessThan(words.indexOf('cancel-query'));
+    expect(words).toMatch(/of pg_dump are lost; frees 51 waiting sessions/);
+    expect(words).toContain('Or wait: nothing is lost, and 51 sessions wait on');
+    await card.getByRole('button', { name: 'Approve', exact: true }).first().click();
+    expect(await altering).toBe('57014');
+    await reading;
+    await card.getByText('Fixed by cancel-queued-ddl').waitFor();
+    expect(await Promise.race([ended, Promise.resolve('goes on')])).toBe('goes on');
+    await card.locator('.thread-summary').click();
+    const thread = page.locator('.thread-pane');
+    await thread.getByText('before the act').waitFor();
+    expect((await thread.innerText()).match(/select from entries/g)?.length).toBeGreaterThan(30);
+    await watched.run("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_dump'");
+    await ended;
+    await Promise.all([...readers, migration, dump].map((client) => client.end()));
+  });
+
+  function waiting(count: number) {
+    return until(`${count} to wait`, async () => {
+      const { rows } = await watched.run('select count(distinct pid)::int as count from pg_locks where not granted');
+      return rows[0].count === count;
+    });
+  }
 });

@@ -58,6 +58,7 @@ function firingBlocks(view: AlertView): KnownBlock[] {
     ...(alert.acknowledgedBy ? [section(`👀 Acknowledged by ${toMrkdwn([{ user: alert.acknowledgedBy }])}`)] : []),
     ...visible.slice(-4).flatMap((run) => runBlocks({ run, timezone, isPaused })),
     ...unofferedBlocks(view),
+    ...(finding.otherwise && !isDecided ? [section(plain(finding.otherwise, 500))] : []),
     alertActions(view),
   ];
 }
