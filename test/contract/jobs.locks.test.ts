@@ -99,8 +99,10 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       const before = await checkAll(warm);
       const clients = await fillUp(server);
       expect((await checkAll(warm)).map(({ outcome }) => outcome)).toEqual(before.map(({ outcome }) => outcome));
-      for (const { outcome, reason, covered } of await checkAll(fresh)) {
-        expect({ outcome, covered }).toEqual({ outcome: 'error', covered: [] });
+      for (const { job, outcome, reason, covered } of await checkAll(fresh)) {
+        // To one of them it is what it looks for.
+        const expected = job === 'connection-saturation' ? 'findings' : 'error';
+        expect({ outcome, covered }).toEqual({ outcome: expected, covered: [] });
         expect(reason).toMatch(/^main: main \(monitor@.*\) refused: /);
       }
       await Promise.all(clients.map((client) => client.end()));
