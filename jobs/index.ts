@@ -4,12 +4,14 @@ import { duplicateIndexes } from './duplicate-indexes.ts';
 import { invalidIndexes } from './invalid-indexes.ts';
 import { lockChains } from './lock-chains.ts';
 import { longTransactions } from './long-transactions.ts';
+import { wraparound } from './wraparound.ts';
 
 /** Every job, in the order in which a sweep runs them. */
 export const jobs: readonly AnyJob[] = [
   lockChains,
   longTransactions,
   connectionSaturation,
+  wraparound,
   invalidIndexes,
   duplicateIndexes,
 ];
