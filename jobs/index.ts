@@ -5,11 +5,13 @@ import { invalidIndexes } from './invalid-indexes.ts';
 import { lockChains } from './lock-chains.ts';
 import { longTransactions } from './long-transactions.ts';
 import { wraparound } from './wraparound.ts';
+import { xminHorizon } from './xmin-horizon.ts';
 
 /** Every job, in the order in which a sweep runs them. */
 export const jobs: readonly AnyJob[] = [
   lockChains,
   longTransactions,
+  xminHorizon,
   connectionSaturation,
   wraparound,
   invalidIndexes,
