@@ -4,6 +4,7 @@ import { duplicateIndexes } from './duplicate-indexes.ts';
 import { invalidIndexes } from './invalid-indexes.ts';
 import { lockChains } from './lock-chains.ts';
 import { longTransactions } from './long-transactions.ts';
+import { preparedTransactions } from './prepared-transactions.ts';
 import { wraparound } from './wraparound.ts';
 import { xminHorizon } from './xmin-horizon.ts';
 
@@ -11,6 +12,7 @@ import { xminHorizon } from './xmin-horizon.ts';
 export const jobs: readonly AnyJob[] = [
   lockChains,
   longTransactions,
+  preparedTransactions,
   xminHorizon,
   connectionSaturation,
   wraparound,
