@@ -5,6 +5,7 @@ import { invalidIndexes } from './invalid-indexes.ts';
 import { lockChains } from './lock-chains.ts';
 import { longTransactions } from './long-transactions.ts';
 import { preparedTransactions } from './prepared-transactions.ts';
+import { walArchiving } from './wal-archiving.ts';
 import { wraparound } from './wraparound.ts';
 import { xminHorizon } from './xmin-horizon.ts';
 
@@ -13,6 +14,7 @@ export const jobs: readonly AnyJob[] = [
   lockChains,
   longTransactions,
   preparedTransactions,
+  walArchiving,
   xminHorizon,
   connectionSaturation,
   wraparound,

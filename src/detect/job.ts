@@ -5,7 +5,7 @@ export type Thresholds = Readonly<Record<string, Threshold>>;
 
 export interface Threshold {
   default: number;
-  unit: 'seconds' | 'sessions' | 'transactions' | 'bytes' | 'percent' | 'rows';
+  unit: 'seconds' | 'sessions' | 'transactions' | 'bytes' | 'percent' | 'rows' | 'files';
   /** What it decides, and where the figure comes from. */
   about: string;
 }

@@ -75,7 +75,7 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
 
 /** Catalogs are open to everybody; what sessions do is not. */
 function isOpenToAll({ name, scope }: AnyJob): boolean {
-  return scope === 'database' || ['wraparound', 'prepared-transactions'].includes(name);
+  return scope === 'database' || ['wraparound', 'prepared-transactions', 'wal-archiving'].includes(name);
 }
 
 /** An outcome says what it has to say, and nothing that contradicts it. */
