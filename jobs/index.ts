@@ -5,6 +5,7 @@ import { invalidIndexes } from './invalid-indexes.ts';
 import { lockChains } from './lock-chains.ts';
 import { longTransactions } from './long-transactions.ts';
 import { preparedTransactions } from './prepared-transactions.ts';
+import { vacuumDebt } from './vacuum-debt.ts';
 import { walArchiving } from './wal-archiving.ts';
 import { wraparound } from './wraparound.ts';
 import { xminHorizon } from './xmin-horizon.ts';
@@ -20,4 +21,5 @@ export const jobs: readonly AnyJob[] = [
   wraparound,
   invalidIndexes,
   duplicateIndexes,
+  vacuumDebt,
 ];
