@@ -1,8 +1,25 @@
 import type { AnyJob } from '../src/detect/job.ts';
+import { connectionSaturation } from './connection-saturation.ts';
 import { duplicateIndexes } from './duplicate-indexes.ts';
 import { invalidIndexes } from './invalid-indexes.ts';
 import { lockChains } from './lock-chains.ts';
 import { longTransactions } from './long-transactions.ts';
+import { preparedTransactions } from './prepared-transactions.ts';
+import { vacuumDebt } from './vacuum-debt.ts';
+import { walArchiving } from './wal-archiving.ts';
+import { wraparound } from './wraparound.ts';
+import { xminHorizon } from './xmin-horizon.ts';
 
 /** Every job, in the order in which a sweep runs them. */
-export const jobs: readonly AnyJob[] = [lockChains, longTransactions, invalidIndexes, duplicateIndexes];
+export const jobs: readonly AnyJob[] = [
+  lockChains,
+  longTransactions,
+  preparedTransactions,
+  walArchiving,
+  xminHorizon,
+  connectionSaturation,
+  wraparound,
+  invalidIndexes,
+  duplicateIndexes,
+  vacuumDebt,
+];

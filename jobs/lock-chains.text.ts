@@ -1,5 +1,6 @@
 import { type Chain, longestWaiter, sharersOf } from './lock-chains.chain.ts';
 import type { ChainSession } from './lock-chains.graph.ts';
+import { describeEnding } from './shared/prepared.ts';
 import { count, countWaiting, describeClient, inWords, isIdleInTransaction } from './shared/sessions.ts';
 
 /** `isPassing`: the lock is handed from one short transaction to the next. */
@@ -68,11 +69,9 @@ function describeRoot(chain: Chain, root: ChainSession): string {
 function describePrepared({ root, graph, object }: Chain): string {
   const prepared = graph.prepared.get(String(root));
   const holds = object.isTransaction ? 'is still open' : `holds a lock on ${object.name}`;
-  const literal = `'${String(root).replaceAll("'", "''")}'`;
   return [
     `A transaction of role ${prepared?.owner} was prepared ${inWords(prepared?.preparedSeconds ?? 0)} ago and ${holds}.`,
-    `In database ${prepared?.database}, \`commit prepared ${literal}\` or \`rollback prepared ${literal}\` ends it; that is for a`,
-    'person who knows what it was about, and no runbook does it.',
+    describeEnding(String(root), prepared?.database),
   ].join(' ');
 }
 

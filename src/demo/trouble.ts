@@ -55,7 +55,7 @@ const lockQueue: Trouble = {
 /** As many as come within seconds on a busy table. */
 const readers = 50;
 
-export const dumpAndMigration: Trouble = {
+const dumpAndMigration: Trouble = {
   title: `pg_dump reads for hours, a migration queues behind it, and ${readers} readers behind the migration`,
   hint: 'cancel the queued ALTER TABLE: the readers go on, and so does pg_dump',
   run: async (shop, signal) => {
@@ -63,7 +63,7 @@ export const dumpAndMigration: Trouble = {
     await dump.query('begin isolation level repeatable read, read only');
     await dump.query('lock table orders in access share mode');
     const pid = (await dump.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid;
-    const dumping = dump.query('select count(pg_sleep(1)) from orders where total > 10');
+    const dumping = dump.query('select count(pg_sleep(1)) from orders where total > 10').catch(() => undefined);
     const migration = await shop.session('migrate-18', 'migrations');
     const ends = [migration.query('alter table orders add column note text')];
     await waitUntilWaiting(shop, 1);
@@ -74,7 +74,7 @@ export const dumpAndMigration: Trouble = {
     // Its server process would go on for hours without it, and keep the table.
     const colleague = await shop.session('pg_dump', 'reporting');
     await colleague.query('select pg_terminate_backend($1)', [pid]);
-    await dumping.catch(() => undefined);
+    await dumping;
     await closeAll([dump, colleague]);
     await dropNote(shop);
   },

@@ -5,7 +5,7 @@ import { checkDatabases } from './databases.ts';
 import { historyOf, type PlacedSample, placeSamples, type StoredSample } from './history.ts';
 import type { AnyJob, JudgeContext, ProtectedBecause } from './job.ts';
 import { checkNodes } from './nodes.ts';
-import type { CheckNode, Judge, Seen } from './seen.ts';
+import type { CheckNode, Judge, Judgement, Seen } from './seen.ts';
 
 export type { CheckNode } from './seen.ts';
 
@@ -83,7 +83,7 @@ interface Known {
 
 /** Judges at the thresholds, and once more at the clearing level. */
 function judgeOf(job: AnyJob, target: CheckTarget, { thresholds, past, memory }: Known): Judge {
-  return (facts, { node, probe, database }) => {
+  const judgeFacts = (facts: unknown, { node, probe, database }: Parameters<Judge>[1]): Judgement => {
     const place = job.scope === 'database' ? database : node.name;
     const history = historyOf(past, place);
     if (job.remember) memory[place] = job.remember(facts, memory[place] ?? null, probe.serverNow);
@@ -106,6 +106,11 @@ function judgeOf(job: AnyJob, target: CheckTarget, { thresholds, past, memory }:
       samples: placeSamples(job.sample?.(facts, context) ?? [], place),
     };
   };
+  const refusal: Judge['refusal'] = (sqlState, node) => {
+    const judged = sqlState === null ? null : job.judgeRefusal?.(sqlState, node);
+    return judged ? { ...judged, job: job.name, target: target.name, node: node.name } : null;
+  };
+  return Object.assign(judgeFacts, { refusal });
 }
 
 function contextOf(

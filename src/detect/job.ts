@@ -5,7 +5,7 @@ export type Thresholds = Readonly<Record<string, Threshold>>;
 
 export interface Threshold {
   default: number;
-  unit: 'seconds' | 'sessions' | 'transactions' | 'bytes';
+  unit: 'seconds' | 'sessions' | 'transactions' | 'bytes' | 'percent' | 'rows' | 'files';
   /** What it decides, and where the figure comes from. */
   about: string;
 }
@@ -87,6 +87,8 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
     /** No trouble to speak of now, and not well either: keeps a firing alert firing, opens none. */
     lingering?: Judged[];
   };
+  /** Pure: what it means that a node refused the connection, by its SQLSTATE; null where it means nothing to this job. */
+  judgeRefusal?(sqlState: string, node: { name: string }): Judged | null;
 }
 
 /** A job of any facts, as the lists keep it. */

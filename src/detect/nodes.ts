@@ -1,4 +1,4 @@
-import { PgorderlyError } from '../errors.ts';
+import { codeOf, PgorderlyError } from '../errors.ts';
 import type { AnyJob } from './job.ts';
 import { type CheckNode, type Judge, type Seen, sawNothing } from './seen.ts';
 import { readStatement } from './statements.ts';
@@ -32,6 +32,8 @@ async function checkNode(job: AnyJob, node: CheckNode, judge: Judge): Promise<Se
   } catch (error) {
     if (!(error instanceof PgorderlyError)) throw error;
     seen.errors.push(`${node.name}: ${error.message}`);
+    const refusal = judge.refusal(codeOf(error.cause), node);
+    if (refusal) seen.findings.push(refusal);
   }
   return seen;
 }

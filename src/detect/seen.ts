@@ -19,7 +19,11 @@ export interface Judgement {
   samples: PlacedSample[];
 }
 
-export type Judge = (facts: unknown, at: { node: CheckNode; probe: Probe; database: string }) => Judgement;
+export interface Judge {
+  (facts: unknown, at: { node: CheckNode; probe: Probe; database: string }): Judgement;
+  /** What it means that a node refused the connection, by SQLSTATE. */
+  refusal(sqlState: string | null, node: CheckNode): Finding | null;
+}
 
 /** What a check saw on all places together. */
 export interface Seen extends Judgement {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { jobs } from '../../jobs/index.ts';
 import type { CheckDocument } from '../../src/cli/check.ts';
 import { env, minimal } from '../config/sample.ts';
 import { pgorderly } from '../support/command.ts';
@@ -94,6 +95,7 @@ describe('pgorderly check on a target of a configuration', () => {
 /** Two targets: one of two nodes, of which the second is not there, and one with a protected login. */
 function configOf(url: string, other: string): string {
   const [head] = minimal.split('targets:');
+  const others = jobs.filter(({ name }) => name !== 'lock-chains');
   return `${head}targets:
   - name: pair
     channel: C0123456789
@@ -108,8 +110,6 @@ function configOf(url: string, other: string): string {
 jobs:
   lock-chains:
     thresholds: { minWaitSeconds: 0 }
-  long-transactions: { enabled: false }
-  invalid-indexes: { enabled: false }
-  duplicate-indexes: { enabled: false }
+${others.map(({ name }) => `  ${name}: { enabled: false }`).join('\n')}
 `;
 }

@@ -105,8 +105,10 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       // Another database wants another connection.
       for (const { job, unjudged } of meanwhile.filter((result, index) => !isOfNode(result, index)))
         expect(unjudged.length, job).toBeGreaterThan(0);
-      for (const { outcome, reason, covered } of await checkAll(fresh)) {
-        expect({ outcome, covered }).toEqual({ outcome: 'error', covered: [] });
+      for (const { job, outcome, reason, covered } of await checkAll(fresh)) {
+        // To one of them it is what it looks for.
+        const expected = job === 'connection-saturation' ? 'findings' : 'error';
+        expect({ outcome, covered }).toEqual({ outcome: expected, covered: [] });
         expect(reason).toMatch(/^main: main \(monitor@.*\) refused: /);
       }
       await Promise.all(clients.map((client) => client.end()));

@@ -33,11 +33,6 @@ export interface BotOptions {
   timing?: Timing;
 }
 
-const offOtherJobs = jobs
-  .filter(({ name }) => name !== 'lock-chains' && name !== 'long-transactions')
-  .map(({ name }) => `  ${name}: { enabled: false }`)
-  .join('\n');
-
 /** A configuration with the shortest schedules and lowest thresholds, for one target. */
 export function configText(options: BotOptions): string {
   const { slack, stateUrl, redisUrl, monitorUrl, signalUrl, approvers = ['U0MIRA', 'U0TOM'], people = 1 } = options;
@@ -66,8 +61,14 @@ ${options.targets ?? ''}
 jobs:
   lock-chains: ${options.lockChains ?? `{ ${quick}, thresholds: { minWaitSeconds: 0.2, criticalWaitSeconds: 600, criticalVictims: 100 } }`}
   long-transactions: { ${quick}, enabled: false }
-${options.jobs ?? offOtherJobs}
+${options.jobs ?? ''}
+${turnOffAllBut(['lock-chains', 'long-transactions'], options.jobs ?? '')}
 `;
+}
+
+function turnOffAllBut(names: readonly string[], written: string): string {
+  const others = jobs.filter(({ name }) => !names.includes(name) && !written.includes(`  ${name}:`));
+  return others.map(({ name }) => `  ${name}: { enabled: false }`).join('\n');
 }
 
 /** The service within this process. */
