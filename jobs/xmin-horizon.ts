@@ -194,5 +194,5 @@ function offer(holder: Holder): Offer {
     ? 'Cancel would do nothing: it is idle.'
     : 'Cancel might leave its transaction open.';
   const does = `ends pid ${holder.pid}'s connection; its transaction of ${inWords(holder.ageSeconds ?? 0)} is rolled back. ${why}`;
-  return { name: 'terminate-session', params: transactionParams({ ...holder, pid: holder.pid ?? 0 }), does };
+  return { name: 'terminate-session', params: transactionParams({ ...holder, pid: holder.pid ?? 0 }, 0), does };
 }
