@@ -2,6 +2,7 @@ import type { Coverage, Finding, Unjudged } from '../model.ts';
 import type { Probe, Reader } from '../targets/reader.ts';
 import type { SlowLane } from '../targets/slow-lane.ts';
 import type { PlacedSample } from './history.ts';
+import type { NodeAnswer } from './job.ts';
 
 export interface CheckNode {
   name: string;
@@ -19,6 +20,9 @@ export interface Judgement {
 }
 
 export type Judge = (facts: unknown, at: { node: CheckNode; probe: Probe; database: string }) => Judgement;
+
+/** What a job's judge said of a target, by the answers of its nodes. */
+export type JudgeWhole = (answers: readonly NodeAnswer<unknown>[], now: Date) => Judgement;
 
 /** What a check saw on all places together. */
 export interface Seen extends Judgement {
