@@ -25,6 +25,7 @@ export type RunbookClass = (typeof runbookClasses)[number];
 export type Subject =
   | { kind: 'backend'; pid: number; backendStart: string }
   | { kind: 'prepared-transaction'; gid: string }
+  | { kind: 'node' | 'standby' | 'replication-slot' | 'subscription'; name: string }
   /** `table` is the schema-qualified name of its table, as SQL writes it; a table's own. */
   | { kind: 'table' | 'index'; schema: string; name: string; oid: number; table: string };
 

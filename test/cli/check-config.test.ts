@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { jobs } from '../../jobs/index.ts';
 import type { CheckDocument } from '../../src/cli/check.ts';
 import { env, minimal } from '../config/sample.ts';
 import { pgorderly } from '../support/command.ts';
@@ -25,11 +26,11 @@ describe('pgorderly check on a target of a configuration', () => {
 
   it('looks at all of its nodes: one that does not answer leaves the sweep incomplete, with its reason', async () => {
     const ran = await check('all', '--json', '--target', 'pair');
-    const { target, jobs } = JSON.parse(ran.out) as CheckDocument;
+    const { target, jobs: entries } = JSON.parse(ran.out) as CheckDocument;
     expect(ran.code).toBe(3);
     expect(target).toBe('pair');
-    expect(jobs.map(({ job, status }) => [job, status])).toEqual([['lock-chains', 'error']]);
-    expect(jobs[0]?.reason).toMatch(/refused the connection/);
+    expect(entries.map(({ job, status }) => [job, status])).toEqual([['lock-chains', 'error']]);
+    expect(entries[0]?.reason).toMatch(/refused the connection/);
     expect(ran.out + ran.err).not.toContain(env.MON);
   });
 
@@ -80,6 +81,7 @@ describe('pgorderly check on a target of a configuration', () => {
 /** Two targets: one of two nodes, of which the second is not there, and one with a protected login. */
 function configOf(url: string, other: string): string {
   const [head] = minimal.split('targets:');
+  const others = jobs.map(({ name }) => name).filter((name) => name !== 'lock-chains');
   return `${head}targets:
   - name: pair
     channel: C0123456789
@@ -94,8 +96,5 @@ function configOf(url: string, other: string): string {
 jobs:
   lock-chains:
     thresholds: { minWaitSeconds: 0 }
-  long-transactions: { enabled: false }
-  invalid-indexes: { enabled: false }
-  duplicate-indexes: { enabled: false }
-`;
+${others.map((name) => `  ${name}: { enabled: false }\n`).join('')}`;
 }
