@@ -4,7 +4,11 @@ import { duplicateIndexes } from './duplicate-indexes.ts';
 import { invalidIndexes } from './invalid-indexes.ts';
 import { lockChains } from './lock-chains.ts';
 import { longTransactions } from './long-transactions.ts';
+import { nodeRoles } from './node-roles.ts';
 import { preparedTransactions } from './prepared-transactions.ts';
+import { replicationLag } from './replication-lag.ts';
+import { replicationSlots } from './replication-slots.ts';
+import { targetUnreachable } from './target-unreachable.ts';
 import { vacuumDebt } from './vacuum-debt.ts';
 import { walArchiving } from './wal-archiving.ts';
 import { wraparound } from './wraparound.ts';
@@ -19,6 +23,10 @@ export const jobs: readonly AnyJob[] = [
   xminHorizon,
   connectionSaturation,
   wraparound,
+  replicationLag,
+  replicationSlots,
+  nodeRoles,
+  targetUnreachable,
   invalidIndexes,
   duplicateIndexes,
   vacuumDebt,

@@ -242,6 +242,7 @@ function openTarget(config: Config, target: TargetConfig, log: Logger): RemedyTa
   return {
     name: target.name,
     environment: target.environment,
+    isProduction: target.policies === 'production',
     channel: target.channel,
     nodes,
     protectedBecause: protectedBecause({

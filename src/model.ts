@@ -26,7 +26,10 @@ export type RunbookClass = (typeof runbookClasses)[number];
 export type Subject =
   | { kind: 'backend'; pid: number; backendStart: string }
   | { kind: 'prepared-transaction'; gid: string }
-  | { kind: 'server' | 'role' | 'database' | 'standby' | 'replication-slot'; name: string }
+  | {
+      kind: 'server' | 'node' | 'role' | 'database' | 'standby' | 'replication-slot' | 'subscription';
+      name: string;
+    }
   /** `table` is the schema-qualified name of its table, as SQL writes it; a table's own. */
   | { kind: 'table' | 'index'; schema: string; name: string; oid: number; table: string };
 

@@ -77,6 +77,7 @@ function requestTarget(
   return {
     target: {
       ...openTarget(chosen, true),
+      isProduction: chosen.policies === 'production',
       isChosen: (database) => isChosenBy(chosen.databases, database),
       isIgnored: (finding, now) => isIgnoredBy(config.jobs.get(finding.job)?.ignores ?? [], finding, now),
     },

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jobs } from '../../jobs/index.ts';
@@ -60,7 +60,7 @@ function describeJob(job: AnyJob): string {
     '',
     `${job.title}: ${delivery}. Looks every \`${job.schedule}\` (six cron fields, seconds first), fires when found for`,
     `${job.fire.afterSeconds} s without a gap, clears after ${job.clear.samples} looks below ${job.clear.factor} × the thresholds.`,
-    `${needOf(job)}; reads with [${job.name}.sql](../jobs/${job.name}.sql), which pastes into psql.`,
+    `${needOf(job)}${sourceOf(job)}.`,
     '',
     ...(rows.length > 0
       ? ['| threshold | default | what it decides, and its source |', '|---|---|---|', ...rows, '']
@@ -68,10 +68,16 @@ function describeJob(job: AnyJob): string {
   ].join('\n');
 }
 
-function needOf({ scope }: AnyJob): string {
-  return scope === 'database'
-    ? 'Looks into each database that its login may connect to, once for the cluster'
-    : 'Needs a login with `pg_monitor`';
+function needOf({ scope, isForAnyLogin }: AnyJob): string {
+  if (scope === 'database') return 'Looks into each database that its login may connect to, once for the cluster';
+  const login = isForAnyLogin ? 'Any login will do' : 'Needs a login with `pg_monitor`';
+  return scope === 'target' ? `${login}; judges all nodes together` : login;
+}
+
+function sourceOf({ name }: AnyJob): string {
+  return existsSync(join(folder, '..', 'jobs', `${name}.sql`))
+    ? `; reads with [${name}.sql](../jobs/${name}.sql), which pastes into psql`
+    : ', by what each server says of itself';
 }
 
 function describeRunbook({

@@ -3,9 +3,10 @@ import type { CheckResult, Finding, Judged, Outcome, Storm } from '../model.ts';
 import type { Probe } from '../targets/reader.ts';
 import { checkDatabases } from './databases.ts';
 import { historyOf, type PlacedSample, placeSamples, type StoredSample } from './history.ts';
-import type { AnyJob, JudgeContext, ProtectedBecause } from './job.ts';
+import type { AnyJob, AnyPlaceJob, AnyTargetJob, JudgeContext, ProtectedBecause, TargetJudged } from './job.ts';
 import { checkNodes } from './nodes.ts';
-import type { CheckNode, Judge, Judgement, Seen } from './seen.ts';
+import type { CheckNode, Judge, Judgement, JudgeWhole, Seen } from './seen.ts';
+import { checkWhole } from './whole.ts';
 
 export type { CheckNode } from './seen.ts';
 
@@ -13,6 +14,8 @@ export interface CheckTarget {
   name: string;
   nodes: readonly CheckNode[];
   protectedBecause: ProtectedBecause;
+  /** True where it is left out. */
+  isProduction?: boolean;
   /** Which databases are looked into; all where it is left out. */
   isChosen?: (database: string) => boolean;
   /** What the configuration tells to pass over, now. */
@@ -23,7 +26,7 @@ export interface CheckTarget {
   readPast?: (job: string, days: number) => Promise<StoredSample[]>;
 }
 
-/** By the name of the node, or of the database. */
+/** By the name of the node, of the database, or of the target. */
 export type Memory = Readonly<Record<string, unknown>>;
 
 /** A check, and what each node that answered said of itself. */
@@ -46,12 +49,7 @@ export async function checkTarget(
   const startedAt = performance.now();
   const past = job.history && target.readPast ? await target.readPast(job.name, job.history.days) : [];
   const memory = { ...target.memory };
-  const judge = judgeOf(job, target, { thresholds, past, memory });
-  const { nodes, isChosen = () => true } = target;
-  const seen =
-    job.scope === 'database'
-      ? await checkDatabases(job, { nodes, isChosen }, judge)
-      : await checkNodes(job, nodes, judge);
+  const seen = await look(job, target, { thresholds, past, memory });
   const result: CheckResult = {
     job: job.name,
     target: target.name,
@@ -81,8 +79,20 @@ interface Known {
   memory: Record<string, unknown>;
 }
 
+async function look(job: AnyJob, target: CheckTarget, known: Known): Promise<Seen> {
+  const { nodes, isChosen = () => true } = target;
+  switch (job.scope) {
+    case 'target':
+      return checkWhole(job, nodes, judgeWhole(job, target, known));
+    case 'database':
+      return checkDatabases(job, { nodes, isChosen }, judgeOf(job, target, known));
+    case 'node':
+      return checkNodes(job, nodes, judgeOf(job, target, known));
+  }
+}
+
 /** Judges at the thresholds, and once more at the clearing level. */
-function judgeOf(job: AnyJob, target: CheckTarget, { thresholds, past, memory }: Known): Judge {
+function judgeOf(job: AnyPlaceJob, target: CheckTarget, { thresholds, past, memory }: Known): Judge {
   const judgeFacts = (facts: unknown, { node, probe, database }: Parameters<Judge>[1]): Judgement => {
     const place = job.scope === 'database' ? database : node.name;
     const history = historyOf(past, place);
@@ -111,6 +121,27 @@ function judgeOf(job: AnyJob, target: CheckTarget, { thresholds, past, memory }:
     return judged ? { ...judged, job: job.name, target: target.name, node: node.name } : null;
   };
   return Object.assign(judgeFacts, { refusal });
+}
+
+/** The same for all nodes together; findings say themselves which node they are about. */
+function judgeWhole(job: AnyTargetJob, target: CheckTarget, { thresholds, past, memory }: Known): JudgeWhole {
+  const { name, protectedBecause, isProduction = true } = target;
+  return (answers, now) => {
+    if (job.remember) memory[name] = job.remember(answers, memory[name] ?? null, now);
+    const base = { now, protectedBecause, isProduction, history: historyOf(past, name), memory: memory[name] };
+    const context = { ...base, thresholds };
+    const judged = job.judge(answers, context);
+    const lowered = job.judge(answers, { ...context, thresholds: scale(thresholds, job.clear.factor) });
+    const complete = (one: TargetJudged): Finding => ({ ...one, job: job.name, target: name });
+    const isShown = (one: Finding) => !target.isIgnored?.(one, now);
+    return {
+      findings: judged.findings.map(complete).filter(isShown),
+      lingering: [...lowered.findings, ...(judged.lingering ?? [])].map(complete).filter(isShown),
+      unjudged: judged.unjudged,
+      storms: [],
+      samples: placeSamples(job.sample?.(answers, context) ?? [], name),
+    };
+  };
 }
 
 function contextOf(

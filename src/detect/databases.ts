@@ -3,7 +3,7 @@ import type { Coverage, Unjudged } from '../model.ts';
 import type { Probe, Reader } from '../targets/reader.ts';
 import type { Visit } from '../targets/slow-lane.ts';
 import { type BlindDatabase, groupBlind } from './blind-databases.ts';
-import type { AnyJob } from './job.ts';
+import type { AnyPlaceJob } from './job.ts';
 import { type CheckNode, type Judge, type Judgement, type Seen, sawNothing } from './seen.ts';
 import { readStatement } from './statements.ts';
 
@@ -12,7 +12,7 @@ const statementTimeoutMs = 5_000;
 
 /** Looks into each chosen database, once for the whole cluster: on its primary, or on the one node that there is. */
 export async function checkDatabases(
-  job: AnyJob,
+  job: AnyPlaceJob,
   { nodes, isChosen }: { nodes: readonly CheckNode[]; isChosen: (database: string) => boolean },
   judge: Judge,
 ): Promise<Seen> {
@@ -73,7 +73,7 @@ function chooseSpeaker(answers: readonly Answer[]): Speaker | Unjudged {
 }
 
 interface Look {
-  job: AnyJob;
+  job: AnyPlaceJob;
   judge: Judge;
   seen: Seen;
 }
@@ -107,7 +107,7 @@ async function visitOwn({ job, judge, seen }: Look, { node, probe }: Speaker): P
   if (only.length > 0) seen.covered.push({ node: null, databases: { only } });
 }
 
-async function gather(job: AnyJob, reader: Reader): Promise<unknown> {
+async function gather(job: AnyPlaceJob, reader: Reader): Promise<unknown> {
   const ask = (statement?: string, params?: readonly unknown[]) =>
     reader.ask(readStatement(job.name, statement), params, { statementTimeoutMs });
   return job.gather ? await job.gather(ask) : await ask();

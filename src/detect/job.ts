@@ -54,7 +54,7 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
   /** page: an alert at once · report: one line of a weekly message. */
   delivery: 'page' | 'report';
   /** node: each node is asked, in the database of its URL · database: each database, once for the cluster. */
-  scope: 'target' | 'node' | 'database';
+  scope: 'node' | 'database';
   /** Six cron fields, the first is seconds. */
   schedule: string;
   /** Found for this long without a gap before an alert fires. */
@@ -62,6 +62,8 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
   /** A firing alert clears when nothing was found at `factor` × thresholds for `samples` checks in a row. */
   clear: { factor: number; samples: number };
   thresholds: T;
+  /** All that it asks about is shown to any login; else it needs one with `pg_monitor`. */
+  isForAnyLogin?: true;
   /** Facts whose figures are compared before and after a fix, with what a person calls them. */
   measures: Readonly<Record<string, { label: string; unit: Threshold['unit'] }>>;
   /** Facts for the judge; the rows of `jobs/<name>.sql` where it is left out. */
@@ -91,10 +93,59 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
   judgeRefusal?(sqlState: string, node: { name: string }): Judged | null;
 }
 
-/** A job of any facts, as the lists keep it. */
+/** What one node of a target answered. */
+export interface NodeAnswer<F> {
+  node: string;
+  /** Null where the server did not answer, or said no to our login. */
+  role: NodeRole | null;
+  /** Null where it did not answer, or not to the statements of this job. */
+  facts: F | null;
+  /** Why something is null. */
+  error: string | null;
+}
+
+export interface NodeRole {
+  isStandby: boolean;
+  systemIdentifier: string;
+  /** Of the WAL that is written, or on a standby the newest that it has seen. */
+  timeline: number;
+  login: string;
+  /** Whether other roles' sessions are shown in full. */
+  seesAll: boolean;
+}
+
+/** `now` is by the primary's clock if it answers, else another node's, else ours. Memory and history are the target's. */
+export interface TargetContext<T extends Thresholds, M = never> extends Omit<JudgeContext<T, M>, 'node'> {
+  isProduction: boolean;
+}
+
+/** Each node is asked, and one judge sees the answers together: `gather` is of a node, all else of the target. */
+export interface TargetJob<F = unknown, T extends Thresholds = Thresholds, M = never>
+  extends Omit<Job<readonly NodeAnswer<F>[], T, M>, 'scope' | 'gather' | 'sample' | 'judge'> {
+  scope: 'target';
+  gather?(ask: Ask): Promise<F>;
+  sample?(answers: readonly NodeAnswer<F>[], context: TargetContext<T, M>): Sample[];
+  /** What is unjudged with a node resolves nothing there; what is unjudged without one, nothing at all. */
+  judge(
+    answers: readonly NodeAnswer<F>[],
+    context: TargetContext<T, M>,
+  ): { findings: TargetJudged[]; unjudged: Unjudged[]; lingering?: TargetJudged[] };
+}
+
+/** With the node that it is about. */
+export type TargetJudged = Judged & { node: string };
+
+/** Jobs of any facts, as the lists keep them. */
+export type AnyJob = AnyPlaceJob | AnyTargetJob;
 // biome-ignore lint/suspicious/noExplicitAny: facts are private to each job; only its own gather and judge meet.
-export type AnyJob = Job<any, any, any>;
+export type AnyPlaceJob = Job<any, any, any>;
+// biome-ignore lint/suspicious/noExplicitAny: the same.
+export type AnyTargetJob = TargetJob<any, any, any>;
 
 export function defineJob<F, const T extends Thresholds, M>(job: Job<F, T, M>): Job<F, T, M> {
+  return job;
+}
+
+export function defineTargetJob<F, const T extends Thresholds, M>(job: TargetJob<F, T, M>): TargetJob<F, T, M> {
   return job;
 }

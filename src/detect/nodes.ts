@@ -1,10 +1,10 @@
 import { codeOf, PgorderlyError } from '../errors.ts';
-import type { AnyJob } from './job.ts';
+import type { AnyPlaceJob } from './job.ts';
 import { type CheckNode, type Judge, type Seen, sawNothing } from './seen.ts';
 import { readStatement } from './statements.ts';
 
 /** Asks each node at once, on its warm connection. */
-export async function checkNodes(job: AnyJob, nodes: readonly CheckNode[], judge: Judge): Promise<Seen> {
+export async function checkNodes(job: AnyPlaceJob, nodes: readonly CheckNode[], judge: Judge): Promise<Seen> {
   const seen = await Promise.all(nodes.map((node) => checkNode(job, node, judge)));
   return {
     findings: seen.flatMap((one) => one.findings),
@@ -19,7 +19,7 @@ export async function checkNodes(job: AnyJob, nodes: readonly CheckNode[], judge
   };
 }
 
-async function checkNode(job: AnyJob, node: CheckNode, judge: Judge): Promise<Seen> {
+async function checkNode(job: AnyPlaceJob, node: CheckNode, judge: Judge): Promise<Seen> {
   const seen = sawNothing();
   try {
     const probe = await node.reader.probe();

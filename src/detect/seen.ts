@@ -2,6 +2,7 @@ import type { Coverage, Finding, Storm, Unjudged } from '../model.ts';
 import type { Probe, Reader } from '../targets/reader.ts';
 import type { SlowLane } from '../targets/slow-lane.ts';
 import type { PlacedSample } from './history.ts';
+import type { NodeAnswer } from './job.ts';
 
 export interface CheckNode {
   name: string;
@@ -24,6 +25,9 @@ export interface Judge {
   /** What it means that a node refused the connection, by SQLSTATE. */
   refusal(sqlState: string | null, node: CheckNode): Finding | null;
 }
+
+/** What a job's judge said of a target, by the answers of its nodes. */
+export type JudgeWhole = (answers: readonly NodeAnswer<unknown>[], now: Date) => Judgement;
 
 /** What a check saw on all places together. */
 export interface Seen extends Judgement {

@@ -22,7 +22,7 @@ export async function compareMeasures(
   const result = await context.recheck(before.job, plan.target, true);
   if (!isCovered(result.covered, before)) return `could not be measured: ${result.reason ?? 'no answer'}`;
   const after = result.findings.find(
-    (one) => one.fingerprint === before.fingerprint && (one.node === before.node || job.scope === 'database'),
+    (one) => one.fingerprint === before.fingerprint && (one.node === before.node || job.scope !== 'node'),
   );
   return Object.entries(job.measures)
     .filter(([fact]) => typeof before.facts[fact] === 'number')

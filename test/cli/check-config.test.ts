@@ -26,11 +26,11 @@ describe('pgorderly check on a target of a configuration', () => {
 
   it('looks at all of its nodes: one that does not answer leaves the sweep incomplete, with its reason', async () => {
     const ran = await check('all', '--json', '--target', 'pair');
-    const { target, jobs } = JSON.parse(ran.out) as CheckDocument;
+    const { target, jobs: entries } = JSON.parse(ran.out) as CheckDocument;
     expect(ran.code).toBe(3);
     expect(target).toBe('pair');
-    expect(jobs.map(({ job, status }) => [job, status])).toEqual([['lock-chains', 'error']]);
-    expect(jobs[0]?.reason).toMatch(/refused the connection/);
+    expect(entries.map(({ job, status }) => [job, status])).toEqual([['lock-chains', 'error']]);
+    expect(entries[0]?.reason).toMatch(/refused the connection/);
     expect(ran.out + ran.err).not.toContain(env.MON);
   });
 

@@ -58,26 +58,31 @@ export function server(major: number): Promise<Server> {
 
 /** A streaming standby of the shared server of a major. */
 export function standby(major: number): Promise<Server> {
-  return shared(`standby-${major}`, async () => {
-    const primary = await server(major);
-    const standbySettings = {
-      ...settings,
-      primary_conninfo: `host=${primary.host} port=${primary.port} user=postgres`,
-    };
-    const client = new pg.Client({ connectionString: primary.url() });
-    await client.connect();
-    try {
-      const { takeBackup } = await import('./base-backup.ts');
-      return await Server.start({
-        major,
-        folder: workFolder(),
-        settings: standbySettings,
-        fill: (data, { account }) => takeBackup(client, { primary, data, account }),
-      });
-    } finally {
-      await client.end();
-    }
-  });
+  return shared(`standby-${major}`, async () => standbyOf(await server(major)));
+}
+
+/**
+ * A streaming standby of any server, for one file that breaks it: give it back by `remove`. With `from` it streams from
+ * that standby of the same primary.
+ */
+export async function standbyOf(
+  primary: Server,
+  { from = primary, more = {} }: { from?: Server; more?: Record<string, string> } = {},
+): Promise<Server> {
+  const primary_conninfo = `host=${from.host} port=${from.port} user=postgres`;
+  const client = new pg.Client({ connectionString: primary.url() });
+  await client.connect();
+  try {
+    const { takeBackup } = await import('./base-backup.ts');
+    return await Server.start({
+      major: primary.major,
+      folder: workFolder(),
+      settings: { ...settings, primary_conninfo, ...more },
+      fill: (data, { account }) => takeBackup(client, { primary, data, account }),
+    });
+  } finally {
+    await client.end();
+  }
 }
 
 /** A server for one test that breaks it: give it back by `remove`. */
