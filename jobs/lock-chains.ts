@@ -1,6 +1,7 @@
 import { defineJob, type JudgeContext } from '../src/detect/job.ts';
 import type { Judged, Severity } from '../src/model.ts';
 import { type Chain, findChains, holdOf, type LockFacts, longestWaiter } from './lock-chains.chain.ts';
+import { judgeCycles } from './lock-chains.cycles.ts';
 import { gatherLocks } from './lock-chains.gather.ts';
 import type { ChainSession } from './lock-chains.graph.ts';
 import { type LockMemory, recallLocks, rememberLocks } from './lock-chains.memory.ts';
@@ -50,8 +51,10 @@ export const lockChains = defineJob({
   storms: findStorms,
   judge(facts: LockFacts, context: Context) {
     const { memory } = context;
-    const chains = findChains(memory ? recallLocks(facts, memory) : facts);
-    const findings = chains.flatMap((chain) => judgeChain(chain, context, facts.maxConnections) ?? []);
+    const recalled = memory ? recallLocks(facts, memory) : facts;
+    const gradeWaits = (waits: readonly ChainSession[]) => grade(waits, context.thresholds, facts.maxConnections);
+    const chains = findChains(recalled).flatMap((chain) => judgeChain(chain, context, gradeWaits) ?? []);
+    const findings = [...chains, ...judgeCycles(recalled, gradeWaits)];
     const what = 'what those who block are doing is not judged';
     return { findings, unjudged: context.node.seesAll ? [] : [unjudgedForBlindRole(context.node.role, what)] };
   },
@@ -60,8 +63,10 @@ export const lockChains = defineJob({
 /** Of those who wait: what a finding keeps is stored at each check. */
 const waitersKept = 50;
 
-function judgeChain(chain: Chain, context: Context, maxConnections: number): Judged | null {
-  const severity = grade(chain, context.thresholds, maxConnections);
+type Grade = (waits: readonly ChainSession[]) => Severity | null;
+
+function judgeChain(chain: Chain, context: Context, gradeWaits: Grade): Judged | null {
+  const severity = gradeWaits(chain.waiters);
   const subject = subjectOf(chain);
   if (!severity || !subject) return null;
   const minHoldSeconds = context.thresholds.minWaitSeconds;
@@ -85,9 +90,13 @@ function judgeChain(chain: Chain, context: Context, maxConnections: number): Jud
   };
 }
 
-function grade(chain: Chain, thresholds: Context['thresholds'], maxConnections: number): Severity | null {
+function grade(
+  sessions: readonly ChainSession[],
+  thresholds: Context['thresholds'],
+  maxConnections: number,
+): Severity | null {
   const { minWaitSeconds, criticalWaitSeconds, criticalVictims } = thresholds;
-  const waits = chain.waiters.map((session) => session.waitSeconds ?? 0);
+  const waits = sessions.map((session) => session.waitSeconds ?? 0);
   const waiting = (seconds: number) => waits.filter((wait) => wait >= seconds).length;
   if (waiting(criticalWaitSeconds) > 0) return 'critical';
   if (waiting(minWaitSeconds / 2) >= criticalVictims || waits.length >= maxConnections / 5) return 'critical';

@@ -62,8 +62,7 @@ const dumpAndMigration: Trouble = {
     const dump = await shop.session('pg_dump', 'reporting');
     await dump.query('begin isolation level repeatable read, read only');
     await dump.query('lock table orders in access share mode');
-    const pid = (await dump.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid;
-    const dumping = dump.query('select count(pg_sleep(1)) from orders where total > 10').catch(() => undefined);
+    const dumping = await begin(dump, 'select count(pg_sleep(1)) from orders where total > 10');
     const migration = await shop.session('migrate-18', 'migrations');
     const ends = [migration.query('alter table orders add column note text')];
     await waitUntilWaiting(shop, 1);
@@ -71,11 +70,7 @@ const dumpAndMigration: Trouble = {
     ends.push(...clients.map((client) => client.query('select status from orders where id = 7')));
     await over(ends, signal);
     await closeAll([migration, ...clients]);
-    // Its server process would go on for hours without it, and keep the table.
-    const colleague = await shop.session('pg_dump', 'reporting');
-    await colleague.query('select pg_terminate_backend($1)', [pid]);
-    await dumping;
-    await closeAll([dump, colleague]);
+    await dumping.stop(await shop.session('pg_dump', 'reporting'));
     await dropNote(shop);
   },
 };
@@ -85,8 +80,9 @@ const longStatement: Trouble = {
   hint: 'cancel the statement',
   run: async (shop, signal) => {
     const report = await shop.session('monthly-report', 'reporting');
-    await over([report.query('select count(pg_sleep(1)) from orders where total > 10')], signal);
-    await closeAll([report]);
+    const reporting = await begin(report, 'select count(pg_sleep(1)) from orders where total > 10');
+    await over([reporting.ended], signal);
+    await reporting.stop(await shop.session('monthly-report', 'reporting'));
   },
 };
 
@@ -95,6 +91,18 @@ export const troubles: readonly Trouble[] = [lockQueue, longStatement, dumpAndMi
 
 async function openAll(shop: Shop, count: number, application: string): Promise<pg.Client[]> {
   return Promise.all(Array.from({ length: count }, () => shop.session(application, 'app')));
+}
+
+/** A server process goes on with its statement, and keeps its locks, also when its client has left. */
+async function begin(client: pg.Client, statement: string) {
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const ended = client.query(statement).catch(() => undefined);
+  const stop = async (colleague: pg.Client) => {
+    await colleague.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+    await ended;
+    await closeAll([client, colleague]);
+  };
+  return { ended, stop };
 }
 
 async function closeAll(clients: readonly pg.Client[]): Promise<void> {

@@ -244,8 +244,13 @@ test.each([
   expect(finding?.facts['object']).toBe(`advisory lock ${name}`);
 });
 
-it('leaves a deadlock to the server', () => {
-  expect(judge([waiter(1, [2]), waiter(2, [1])]).findings).toEqual([]);
+it('names a deadlock, offers nothing for it, and grades it as other waits', () => {
+  const cycle = [waiter(1, [2]), waiter(2, [3]), waiter(3, [1]), waiter(4, [2])];
+  const [finding, ...others] = judge(cycle).findings;
+  expect(others).toEqual([]);
+  expect(finding).toMatchObject({ severity: 'warning', runbooks: [], facts: { cycle: [1, 2, 3], behind: [4] } });
+  expect(finding?.summary).toContain('Pids 1, 2 and 3 wait for each other. 1 session more behind them.');
+  expect(judge(cycle.map((one) => ({ ...one, waitSeconds: 59 }))).findings).toEqual([]);
 });
 
 it('says how it knows a wait that the server does not date', () => {

@@ -237,7 +237,7 @@ describe.each(majors)('lock-chains on PostgreSQL %i', (major) => {
     await holder.query('rollback');
   });
 
-  it('leaves a deadlock to the server', async () => {
+  it('names a deadlock and whoever is behind it, and leaves it to the server', async () => {
     const one = await session('begin', 'set deadlock_timeout = 10000', 'update orders set v = 1 where id = 1');
     const other = await waiter('update orders set v = 1 where id = 1', 'begin', 'update orders set v = 1 where id = 2');
     const closing = one.query('update orders set v = 1 where id = 2');
@@ -250,7 +250,12 @@ describe.each(majors)('lock-chains on PostgreSQL %i', (major) => {
       ]);
       return rows[0].a.length > 0 && rows[0].b.length > 0;
     });
-    expect(await findAll()).toEqual([]);
+    const behind = await waiter('update orders set v = 1 where id = 1');
+    const [found, ...others] = await findAll();
+    expect(others).toEqual([]);
+    const cycle = byNumber([one, other].map(pidOf));
+    expect(found).toMatchObject({ runbooks: [], facts: { cycle, behind: [pidOf(behind)] } });
+    expect(found?.title).toBe('2 sessions wait for each other: a deadlock');
   });
 
   it('shows a protected root without a runbook', async () => {
