@@ -207,7 +207,8 @@ async function check(reader: Reader): Promise<void> {
     },
     now: new Date(),
     node: { name: 'main', isStandby: false, role: 'postgres', seesAll: true },
-    protectedBecause: () => null, history: () => [],
+    protectedBecause: () => null,
+    history: () => [],
   });
 }
 

@@ -40,8 +40,8 @@ export async function checkTarget(
   const { nodes, isChosen = () => true } = target;
   const seen =
     job.scope === 'database'
-      ? await checkDatabases(job, { nodes, isChosen }, judge)
-      : await checkNodes(job, nodes, judge);
+      ? await checkDatabases(job, { nodes, isChosen, thresholds }, judge)
+      : await checkNodes(job, { nodes, thresholds }, judge);
   const result: CheckResult = {
     job: job.name,
     target: target.name,

@@ -5,7 +5,7 @@ export type Thresholds = Readonly<Record<string, Threshold>>;
 
 export interface Threshold {
   default: number;
-  unit: 'seconds' | 'sessions' | 'transactions' | 'bytes';
+  unit: 'seconds' | 'sessions' | 'transactions' | 'bytes' | 'share' | 'pages';
   /** What it decides, and where the figure comes from. */
   about: string;
 }
@@ -62,8 +62,8 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds> {
   thresholds: T;
   /** Facts whose figures are compared before and after a fix, with what a person calls them. */
   measures: Readonly<Record<string, { label: string; unit: Threshold['unit'] }>>;
-  /** Facts for the judge; the rows of `jobs/<name>.sql` where it is left out. */
-  gather?(ask: Ask): Promise<F>;
+  /** Facts for the judge, at these thresholds and at the clearing level; the rows of `jobs/<name>.sql` where it is left out. */
+  gather?(ask: Ask, thresholds: { readonly [K in keyof T]: number }): Promise<F>;
   /** Figures to keep for the judges to come, of the place that was asked. Pure. */
   sample?(facts: F, context: JudgeContext<T>): Sample[];
   /** How far back the judge looks; without it no history is read. */

@@ -97,5 +97,6 @@ jobs:
   long-transactions: { enabled: false }
   invalid-indexes: { enabled: false }
   duplicate-indexes: { enabled: false }
+  table-bloat: { enabled: false }
 `;
 }
