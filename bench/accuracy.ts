@@ -1,12 +1,15 @@
 /**
  * `npm run bench:accuracy`: how near estimates of bloat come to what a rebuild gives back, beside check_postgres.
- * Options: --pg 18 · --seed 1 · --only tables|indexes|cost · --list (every relation, the worst first).
+ * Options: --pg 18 · --seed 1 · --only tables|indexes · --list (every relation, the worst first) · --only cost, what it
+ * costs with --tables 34500.
  */
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Server } from '../src/demo/server.ts';
+import { compareCost } from './accuracy/cost.ts';
+import { trialIndexes } from './accuracy/index-trials.ts';
 import { listTrials, scoreTable } from './accuracy/score.ts';
 import { trialTables } from './accuracy/table-trials.ts';
 
@@ -16,6 +19,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     only: { type: 'string' },
     list: { type: 'boolean', default: false },
+    tables: { type: 'string', default: '34500' },
   },
 });
 
@@ -24,6 +28,7 @@ const settings = {
   shared_buffers: '1GB',
   maintenance_work_mem: '256MB',
   jit: 'off',
+  max_locks_per_transaction: '1024',
   max_wal_size: '8GB',
 };
 
@@ -37,6 +42,8 @@ async function main(): Promise<void> {
   try {
     print(`PostgreSQL ${values.pg}, seed ${seed}, Node ${process.version}, ${availableParallelism()} cores`);
     if (!values.only || values.only === 'tables') report('tables', await trialTables(server, seed));
+    if (!values.only || values.only === 'indexes') report('btree indexes', await trialIndexes(server, seed));
+    if (values.only === 'cost') for (const line of await compareCost(server, Number(values.tables))) print(line);
   } finally {
     await server.remove();
     rmSync(folder, { recursive: true, force: true });

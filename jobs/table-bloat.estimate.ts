@@ -1,4 +1,4 @@
-import type { Refusal } from './shared/ask-or-reason.ts';
+import type { Doubt } from './shared/doubt.ts';
 import { linePointerBytes, packRows, pageHeaderBytes, pagesFor } from './shared/heap-pages.ts';
 import { type Column, expectRow, measureRow } from './shared/row-layout.ts';
 
@@ -17,8 +17,6 @@ export interface Heap {
   /** Why the catalog's figures can't be gone by. */
   doubt: Doubt | null;
 }
-
-export type Doubt = 'no-statistics' | 'stale-statistics' | Refusal;
 
 export type Method = 'pgstattuple' | 'sample' | 'free-space-map' | 'catalog';
 

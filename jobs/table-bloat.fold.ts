@@ -1,4 +1,5 @@
-import type { Doubt, Estimate, Method } from './table-bloat.estimate.ts';
+import type { Doubt } from './shared/doubt.ts';
+import type { Estimate, Method } from './table-bloat.estimate.ts';
 import type { TableLook } from './table-bloat.gather.ts';
 
 /** A table as people know it: with what lies outside its rows, and with its partitions. */

@@ -1,7 +1,8 @@
 import type { Ask } from '../src/detect/job.ts';
 import { askOrReason } from './shared/ask-or-reason.ts';
+import { doubtOf, type KnownColumns } from './shared/doubt.ts';
 import type { Column } from './shared/row-layout.ts';
-import type { Doubt, Estimate, Heap } from './table-bloat.estimate.ts';
+import type { Estimate, Heap } from './table-bloat.estimate.ts';
 import { estimateFromCatalog } from './table-bloat.estimate.ts';
 import { measureHeap, type Tools } from './table-bloat.measure.ts';
 
@@ -86,11 +87,6 @@ export async function gatherBloat(ask: Ask, options: GatherOptions): Promise<Blo
   return { tables: looks, role: server.role, version: server.version, horizon: horizon ?? null };
 }
 
-export interface KnownColumns {
-  mayRead: boolean;
-  columns: readonly Column[];
-}
-
 export async function readColumns(
   ask: Ask,
   candidates: readonly Candidate[],
@@ -155,28 +151,16 @@ export async function measureTable(
   const isReadable = known?.mayRead === true;
   look.heap = await measureHeap(ask, { oid, heap, isReadable, catalog: look.heap }, tools);
   const toast = toastOf(candidate);
-  if (toastOid === null || toast === null || size.toastBytes === 0) return;
+  if (toastOid === null || toast === null || look.toast === null) return;
   const toastHeap = { ...toast, pages: size.toastBytes / blockSize };
-  const catalog = look.toast ?? { confidence: 'unknown', doubt: 'no-statistics', pages: toastHeap.pages };
-  look.toast = await measureHeap(ask, { oid: toastOid, heap: toastHeap, isReadable, catalog }, tools);
+  look.toast = await measureHeap(ask, { oid: toastOid, heap: toastHeap, isReadable, catalog: look.toast }, tools);
 }
 
 function heapOf(candidate: Candidate, known: KnownColumns | undefined): Heap {
   const { pages, rows, fillfactor, blockSize, toastTupleTarget, deadRows } = candidate;
   const columns = known?.columns ?? [];
-  const doubt = doubtOf(candidate, known);
+  const doubt = doubtOf(known, candidate);
   return { isToast: false, pages, rows, fillfactor, blockSize, toastTupleTarget, deadRows, columns, doubt };
-}
-
-/** What autovacuum analyzes by default: 50 rows and a tenth changed. With more, counts and widths are another time's. */
-function doubtOf(candidate: Candidate, known: KnownColumns | undefined): Doubt | null {
-  const { rows, isAnalyzed, isVacuumed, changesSinceAnalyze, liveRows } = candidate;
-  if (known?.mayRead === false) return 'no-privilege';
-  const isDescribed = known?.columns.some(({ meanWidth }) => meanWidth !== null) ?? false;
-  const isEmpty = rows === 0 && isAnalyzed;
-  if (rows === null || !known || !(isDescribed || isEmpty)) return isVacuumed && rows === 0 ? null : 'no-statistics';
-  if (!isAnalyzed || changesSinceAnalyze > 50 + 0.1 * Math.max(rows, liveRows)) return 'stale-statistics';
-  return null;
 }
 
 const toastColumn = {
@@ -191,7 +175,7 @@ const toastColumns: Column[] = [toastColumn, toastColumn, { ...toastColumn, leng
 
 function toastOf(candidate: Candidate): Heap | null {
   const { toastOid, toastPages, toastRows, toastDeadRows, blockSize, toastTupleTarget, isToastVacuumed } = candidate;
-  if (toastOid === null || (toastPages === 0 && toastRows === null)) return null;
+  if (toastOid === null) return null;
   const deadRows = toastDeadRows ?? 0;
   const isStale = !isToastVacuumed || deadRows > 50 + 0.2 * (toastRows ?? 0);
   const doubt = toastRows === null ? 'no-statistics' : isStale ? 'stale-statistics' : null;

@@ -1,10 +1,10 @@
 import { defineJob, type JudgeContext } from '../src/detect/job.ts';
-import type { Judged } from '../src/model.ts';
+import type { Judged, Unjudged } from '../src/model.ts';
 import { count, inWords } from './shared/sessions.ts';
 import { inBytes } from './shared/sizes.ts';
+import { groupUnknown } from './shared/unjudged.ts';
 import { foldTables, type WholeTable } from './table-bloat.fold.ts';
-import { type BloatFacts, gatherBloat, type Horizon } from './table-bloat.gather.ts';
-import { unjudgedTables } from './table-bloat.unjudged.ts';
+import { type BloatFacts, gatherBloat, type Horizon, maxCandidates } from './table-bloat.gather.ts';
 
 const clear = { factor: 0.5, samples: 1 };
 
@@ -56,9 +56,22 @@ export const tableBloat = defineJob({
       if (bloat.confidence === 'unknown' || sizeBytes === 0) return [];
       return bloat.reclaimableBytes / sizeBytes >= minRatio ? [judgeTable(table, bloat, facts.horizon)] : [];
     });
-    return { findings, unjudged: unjudgedTables(tables, facts) };
+    return { findings, unjudged: unjudgedIn(tables, facts) };
   },
 });
+
+function unjudgedIn(tables: readonly WholeTable[], { role, version, tables: looks }: BloatFacts): Unjudged[] {
+  const unknown = tables.flatMap(({ bloat, qualified, sizeBytes }) =>
+    bloat.confidence === 'unknown' ? [{ qualified, table: qualified, sizeBytes, doubt: bloat.doubt }] : [],
+  );
+  const lines = groupUnknown(unknown, { total: tables.length, kind: 'table', role, version });
+  return looks.length < maxCandidates ? lines : [...lines, unjudgedRest];
+}
+
+const unjudgedRest: Unjudged = {
+  reason: `only the ${maxCandidates} largest tables and partitions were looked at`,
+  remedy: "Raise the job's minBytes.",
+};
 
 type KnownBloat = Exclude<WholeTable['bloat'], { confidence: 'unknown' }>;
 

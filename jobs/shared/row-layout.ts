@@ -9,6 +9,8 @@ export interface Column {
   /** Mean bytes of what isn't null, headers included; null where ANALYZE has not been. */
   meanWidth: number | null;
   nullFraction: number | null;
+  /** Bytes of some values, headers included, of a type of varying length. */
+  widths?: readonly number[] | null;
 }
 
 /** What a rebuilt row takes: its bytes with header and padding, without its line pointer. */
@@ -35,13 +37,17 @@ export function expectRow(columns: readonly Column[]): RowLayout | null {
   const isAlwaysWhole = columns.length === kept.length && kept.every(({ nullFraction }) => (nullFraction ?? 0) === 0);
   const noNull = columns.length > kept.length ? 0 : kept.reduce((all, one) => all * (1 - (one.nullFraction ?? 0)), 1);
   const header = noNull * align(headerBytes, 8) + (1 - noNull) * align(headerBytes + bitmapBytes(columns.length), 8);
-  let offsets: Offsets = { bytes: 0, residues: [1, 0, 0, 0, 0, 0, 0, 0] };
-  for (const column of kept) offsets = append(offsets, column);
-  const padding = meanPadding(offsets.residues, 8);
   return {
-    bytes: header + offsets.bytes + padding,
+    bytes: header + expectData(kept),
     isFixed: isAlwaysWhole && kept.every(({ length }) => length > 0),
   };
+}
+
+/** The mean bytes of these columns' values, one behind the other, with the padding at their end. */
+export function expectData(columns: readonly Column[]): number {
+  let offsets: Offsets = { bytes: 0, residues: [1, 0, 0, 0, 0, 0, 0, 0] };
+  for (const column of columns) offsets = append(offsets, column);
+  return offsets.bytes + meanPadding(offsets.residues, 8);
 }
 
 /**
@@ -71,20 +77,29 @@ interface Offsets {
 
 function append({ bytes, residues }: Offsets, column: Column): Offsets {
   const share = 1 - (column.nullFraction ?? 0);
-  const isVarying = column.length < 0;
-  const width = isVarying ? (column.meanWidth ?? 0) : column.length;
-  // ANALYZE cuts off the fraction of its mean.
-  const mean = isVarying && width > 1 ? width + 0.5 : width;
-  const alignment = isVarying && isShort(column, width) ? 1 : column.alignment;
+  const { mean, widths } = widthsOf(column);
+  const alignment = column.length < 0 && isShort(column, mean) ? 1 : column.alignment;
   const next = residues.map((probability) => probability * (1 - share));
   for (const [residue, probability] of residues.entries()) {
-    const end = align(residue, alignment) + width;
-    for (let other = 0; other < 8; other++) {
-      const arrives = isVarying ? 1 / 8 : Number(end % 8 === other);
-      next[other] = (next[other] ?? 0) + probability * share * arrives;
+    for (const width of widths) {
+      const end = (align(residue, alignment) + width) % 8;
+      next[end] = (next[end] ?? 0) + (probability * share) / widths.length;
     }
   }
   return { bytes: bytes + share * (mean + meanPadding(residues, alignment)), residues: next };
+}
+
+const anyWidth = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/** Its mean, and widths that stand for all as to where the next column begins. */
+function widthsOf({ length, meanWidth, widths }: Column): { mean: number; widths: readonly number[] } {
+  if (length >= 0) return { mean: length, widths: [length] };
+  const mean = meanWidth ?? 0;
+  if (!widths?.length) return { mean: mean > 1 ? mean + 0.5 : mean, widths: anyWidth };
+  const [first = 0] = widths;
+  // ANALYZE cuts off the fraction of its mean.
+  const isConstant = widths.every((width) => width === first) && Math.abs(mean - first) < 1;
+  return { mean: isConstant ? first : mean + 0.5, widths: isConstant ? [first] : widths };
 }
 
 function meanPadding(residues: readonly number[], alignment: number): number {
@@ -120,6 +135,6 @@ function bitmapBytes(columns: number): number {
   return Math.ceil(columns / 8);
 }
 
-function align(offset: number, alignment: number): number {
+export function align(offset: number, alignment: number): number {
   return Math.ceil(offset / alignment) * alignment;
 }

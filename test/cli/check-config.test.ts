@@ -98,5 +98,6 @@ jobs:
   invalid-indexes: { enabled: false }
   duplicate-indexes: { enabled: false }
   table-bloat: { enabled: false }
+  index-bloat: { enabled: false }
 `;
 }

@@ -30,7 +30,7 @@ describe('reports', () => {
         stateUrl: state.url(),
         monitorUrl: watched.url('monitor'),
         target: `    databases: [${watched.name}, ${other.name}]`,
-        jobs: '  invalid-indexes: { enabled: false }\n  table-bloat: { enabled: false }\n  duplicate-indexes: { thresholds: { minBytes: 0 } }',
+        jobs: '  invalid-indexes: { enabled: false }\n  table-bloat: { enabled: false }\n  index-bloat: { enabled: false }\n  duplicate-indexes: { thresholds: { minBytes: 0 } }',
         timing: { leaseSeconds: 5, sweepSeconds: 0.3, patienceSeconds: 5 },
       });
     // Two replicas on a new state database: what is posted twice is seen.
