@@ -1,6 +1,7 @@
 import type { AnyJob } from '../src/detect/job.ts';
 import { connectionSaturation } from './connection-saturation.ts';
 import { duplicateIndexes } from './duplicate-indexes.ts';
+import { indexBloat } from './index-bloat.ts';
 import { invalidIndexes } from './invalid-indexes.ts';
 import { lockChains } from './lock-chains.ts';
 import { longTransactions } from './long-transactions.ts';
@@ -8,6 +9,7 @@ import { nodeRoles } from './node-roles.ts';
 import { preparedTransactions } from './prepared-transactions.ts';
 import { replicationLag } from './replication-lag.ts';
 import { replicationSlots } from './replication-slots.ts';
+import { tableBloat } from './table-bloat.ts';
 import { targetUnreachable } from './target-unreachable.ts';
 import { vacuumDebt } from './vacuum-debt.ts';
 import { walArchiving } from './wal-archiving.ts';
@@ -30,4 +32,6 @@ export const jobs: readonly AnyJob[] = [
   invalidIndexes,
   duplicateIndexes,
   vacuumDebt,
+  tableBloat,
+  indexBloat,
 ];

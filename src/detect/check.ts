@@ -85,9 +85,9 @@ async function look(job: AnyJob, target: CheckTarget, known: Known): Promise<See
     case 'target':
       return checkWhole(job, nodes, judgeWhole(job, target, known));
     case 'database':
-      return checkDatabases(job, { nodes, isChosen }, judgeOf(job, target, known));
+      return checkDatabases(job, { nodes, isChosen, thresholds: known.thresholds }, judgeOf(job, target, known));
     case 'node':
-      return checkNodes(job, nodes, judgeOf(job, target, known));
+      return checkNodes(job, { nodes, thresholds: known.thresholds }, judgeOf(job, target, known));
   }
 }
 

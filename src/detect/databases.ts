@@ -10,10 +10,16 @@ import { readStatement } from './statements.ts';
 /** A catalog with a hundred thousand relations takes longer to read than who waits for whom. */
 const statementTimeoutMs = 5_000;
 
+interface Place {
+  nodes: readonly CheckNode[];
+  isChosen: (database: string) => boolean;
+  thresholds: Record<string, number>;
+}
+
 /** Looks into each chosen database, once for the whole cluster: on its primary, or on the one node that there is. */
 export async function checkDatabases(
   job: AnyPlaceJob,
-  { nodes, isChosen }: { nodes: readonly CheckNode[]; isChosen: (database: string) => boolean },
+  { nodes, isChosen, thresholds }: Place,
   judge: Judge,
 ): Promise<Seen> {
   const seen = sawNothing();
@@ -27,8 +33,8 @@ export async function checkDatabases(
   }
   try {
     await (speaker.node.lane
-      ? visitAll({ job, judge, isChosen, seen }, speaker)
-      : visitOwn({ job, judge, seen }, speaker));
+      ? visitAll({ job, thresholds, judge, isChosen, seen }, speaker)
+      : visitOwn({ job, thresholds, judge, seen }, speaker));
   } catch (error) {
     if (!(error instanceof PgorderlyError)) throw error;
     seen.errors.push(`${speaker.node.name}: ${error.message}`);
@@ -74,18 +80,20 @@ function chooseSpeaker(answers: readonly Answer[]): Speaker | Unjudged {
 
 interface Look {
   job: AnyPlaceJob;
+  thresholds: Record<string, number>;
   judge: Judge;
   seen: Seen;
 }
 
 async function visitAll(
-  { job, judge, isChosen, seen }: Look & { isChosen: (database: string) => boolean },
+  { job, thresholds, judge, isChosen, seen }: Look & { isChosen: (database: string) => boolean },
   { node, probe }: Speaker,
 ): Promise<void> {
   const all = await node.reader.databases();
   const chosen = all.filter(({ name }) => isChosen(name));
   const open = chosen.filter(({ mayConnect }) => mayConnect).map(({ name }) => name);
-  const look = async (reader: Reader, database: string) => judge(await gather(job, reader), { node, probe, database });
+  const look = async (reader: Reader, database: string) =>
+    judge(await gather({ job, thresholds }, reader), { node, probe, database });
   const visits = (await node.lane?.visit(job.name, open, look)) ?? [];
   const blind: BlindDatabase[] = [
     ...chosen.filter(({ mayConnect }) => !mayConnect).map(({ name }) => barred(name, probe.role)),
@@ -98,19 +106,19 @@ async function visitAll(
 }
 
 /** Over the one warm connection: from a terminal, where one database was named. */
-async function visitOwn({ job, judge, seen }: Look, { node, probe }: Speaker): Promise<void> {
+async function visitOwn({ job, thresholds, judge, seen }: Look, { node, probe }: Speaker): Promise<void> {
   const { database } = probe;
-  const judged = judge(await gather(job, node.reader), { node, probe, database });
+  const judged = judge(await gather({ job, thresholds }, node.reader), { node, probe, database });
   add(seen, judged);
   seen.unjudged.push(...judged.unjudged);
   const only = judged.unjudged.length > 0 ? [] : [database];
   if (only.length > 0) seen.covered.push({ node: null, databases: { only } });
 }
 
-async function gather(job: AnyPlaceJob, reader: Reader): Promise<unknown> {
+async function gather({ job, thresholds }: Pick<Look, 'job' | 'thresholds'>, reader: Reader): Promise<unknown> {
   const ask = (statement?: string, params?: readonly unknown[]) =>
     reader.ask(readStatement(job.name, statement), params, { statementTimeoutMs });
-  return job.gather ? await job.gather(ask) : await ask();
+  return job.gather ? await job.gather(ask, thresholds) : await ask();
 }
 
 function add(seen: Seen, { findings, lingering, samples }: Judgement): void {

@@ -5,7 +5,7 @@ export type Thresholds = Readonly<Record<string, Threshold>>;
 
 export interface Threshold {
   default: number;
-  unit: 'seconds' | 'sessions' | 'transactions' | 'bytes' | 'percent' | 'rows' | 'files';
+  unit: 'seconds' | 'sessions' | 'transactions' | 'bytes' | 'percent' | 'share' | 'pages' | 'rows' | 'files';
   /** What it decides, and where the figure comes from. */
   about: string;
 }
@@ -66,8 +66,8 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
   isForAnyLogin?: true;
   /** Facts whose figures are compared before and after a fix, with what a person calls them. */
   measures: Readonly<Record<string, { label: string; unit: Threshold['unit'] }>>;
-  /** Facts for the judge; the rows of `jobs/<name>.sql` where it is left out. */
-  gather?(ask: Ask): Promise<F>;
+  /** Facts for the judge, at these thresholds and at the clearing level; the rows of `jobs/<name>.sql` where it is left out. */
+  gather?(ask: Ask, thresholds: { readonly [K in keyof T]: number }): Promise<F>;
   /**
    * Pure: what the next check of the same place should know of this one. It is stored with the check, as JSON, so that
    * replicas may take turns; `before` is null at the first check and for a check from a terminal.

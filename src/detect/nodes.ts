@@ -4,8 +4,12 @@ import { type CheckNode, type Judge, type Seen, sawNothing } from './seen.ts';
 import { readStatement } from './statements.ts';
 
 /** Asks each node at once, on its warm connection. */
-export async function checkNodes(job: AnyPlaceJob, nodes: readonly CheckNode[], judge: Judge): Promise<Seen> {
-  const seen = await Promise.all(nodes.map((node) => checkNode(job, node, judge)));
+export async function checkNodes(
+  job: AnyPlaceJob,
+  { nodes, thresholds }: { nodes: readonly CheckNode[]; thresholds: Record<string, number> },
+  judge: Judge,
+): Promise<Seen> {
+  const seen = await Promise.all(nodes.map((node) => checkNode(job, { node, thresholds }, judge)));
   return {
     findings: seen.flatMap((one) => one.findings),
     lingering: seen.flatMap((one) => one.lingering),
@@ -19,14 +23,18 @@ export async function checkNodes(job: AnyPlaceJob, nodes: readonly CheckNode[], 
   };
 }
 
-async function checkNode(job: AnyPlaceJob, node: CheckNode, judge: Judge): Promise<Seen> {
+async function checkNode(
+  job: AnyPlaceJob,
+  { node, thresholds }: { node: CheckNode; thresholds: Record<string, number> },
+  judge: Judge,
+): Promise<Seen> {
   const seen = sawNothing();
   try {
     const probe = await node.reader.probe();
     seen.probes.set(node.name, probe);
     const ask = (statement?: string, params?: readonly unknown[]) =>
       node.reader.ask(readStatement(job.name, statement), params);
-    const facts = job.gather ? await job.gather(ask) : await ask();
+    const facts = job.gather ? await job.gather(ask, thresholds) : await ask();
     Object.assign(seen, judge(facts, { node, probe, database: probe.database }));
     if (seen.unjudged.length === 0) seen.covered.push({ node: node.name, databases: { except: [] } });
   } catch (error) {

@@ -1,0 +1,62 @@
+/**
+ * `npm run bench:accuracy`: how near estimates of bloat come to what a rebuild gives back, beside check_postgres.
+ * Options: --pg 18 · --seed 1 · --only tables|indexes · --list (every relation, the worst first) · --only cost, what it
+ * costs with --tables 34500.
+ */
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Server } from '../src/demo/server.ts';
+import { compareCost } from './accuracy/cost.ts';
+import { trialIndexes } from './accuracy/index-trials.ts';
+import { listTrials, scoreTable } from './accuracy/score.ts';
+import { trialTables } from './accuracy/table-trials.ts';
+
+const { values } = parseArgs({
+  options: {
+    pg: { type: 'string', default: '18' },
+    seed: { type: 'string', default: '1' },
+    only: { type: 'string' },
+    list: { type: 'boolean', default: false },
+    tables: { type: 'string', default: '34500' },
+  },
+});
+
+const settings = {
+  autovacuum: 'off',
+  shared_buffers: '1GB',
+  maintenance_work_mem: '256MB',
+  jit: 'off',
+  max_locks_per_transaction: '1024',
+  max_wal_size: '8GB',
+};
+
+await main();
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'pgorderly-bench-'));
+  chmodSync(folder, 0o777);
+  const server = await Server.start({ major: Number(values.pg), folder, settings });
+  const seed = Number(values.seed);
+  try {
+    print(`PostgreSQL ${values.pg}, seed ${seed}, Node ${process.version}, ${availableParallelism()} cores`);
+    if (!values.only || values.only === 'tables') report('tables', await trialTables(server, seed));
+    if (!values.only || values.only === 'indexes') report('btree indexes', await trialIndexes(server, seed));
+    if (values.only === 'cost') for (const line of await compareCost(server, Number(values.tables))) print(line);
+  } finally {
+    await server.remove();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function report(what: string, { trials, contenders, notes }: Awaited<ReturnType<typeof trialTables>>): void {
+  print(`\n${trials.length} ${what}\n`);
+  for (const line of scoreTable(trials, contenders)) print(line);
+  if (values.list) for (const line of ['', ...listTrials(trials, contenders, contenders[0] ?? '')]) print(line);
+  for (const note of notes) print(`\n${note}`);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,80 @@
+-- Which indexes are large enough to be looked at, and what are they made of?
+with
+  -- No index is opened: sizes are those of the last vacuum or analyze.
+  candidates as materialized (
+    select
+      i.*, c.relname, c.relnamespace, c.relpages, c.reltuples, c.reloptions, m.amname,
+      t.relname as table_name, t.relnamespace as table_namespace, t.reltuples as table_rows, t.relpages as table_pages
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_index i on i.indexrelid = c.oid
+    join pg_catalog.pg_class t on t.oid = i.indrelid
+    join pg_catalog.pg_am m on m.oid = c.relam
+    where c.relkind = 'i'
+      and c.relpersistence <> 't'
+      and t.relkind in ('r', 'm')
+      -- Below it is the server's own.
+      and c.oid >= 16384
+      and i.indisvalid
+      and c.relpages > 0
+      and c.relpages::float8 * pg_catalog.current_setting('block_size')::int >= $1::float8
+    order by c.relpages desc, c.oid
+    limit 5000
+  )
+select
+  c.indexrelid as oid,
+  n.nspname::text as schema,
+  c.relname::text as name,
+  pg_catalog.format('%I.%I', n.nspname, c.relname) as qualified,
+  pg_catalog.format('%I.%I', tn.nspname, c.table_name) as table,
+  c.amname::text as method,
+  c.relpages as pages,
+  -- Those of a partial one only it knows.
+  case
+    when c.indpred is not null and c.reltuples >= 0 then c.reltuples
+    when c.indpred is null and c.table_rows >= 0 and c.table_pages > 0 then c.table_rows
+  end::float8 as rows,
+  case when c.table_rows >= 0 then c.table_rows else 0 end::float8 as "tableRows",
+  c.indpred is not null as "isPartial",
+  coalesce(o.fillfactor, 90) as fillfactor,
+  pg_catalog.current_setting('block_size')::int as "blockSize",
+  -- Equal keys share one tuple, from 13 on, if equal values are equal byte by byte.
+  c.amname = 'btree'
+    and not c.indisunique
+    and c.indnatts = c.indnkeyatts
+    and coalesce(pg_catalog.lower(o.deduplicate) not in ('off', 'false', 'no', '0'), true)
+    and not exists (
+      select
+      from rows from (pg_catalog.unnest(c.indclass::oid[]), pg_catalog.unnest(c.indcollation::oid[])) k (opclass, collation_oid)
+      join pg_catalog.pg_opclass oc on oc.oid = k.opclass
+      left join pg_catalog.pg_collation l on l.oid = k.collation_oid
+      where not exists (
+        select
+        from pg_catalog.pg_amproc a
+        join pg_catalog.pg_proc p on p.oid = a.amproc
+        where a.amprocfamily = oc.opcfamily
+          and a.amproclefttype = oc.opcintype
+          and a.amprocrighttype = oc.opcintype
+          and a.amprocnum = 4
+          and (
+            p.proname = 'btequalimage'
+            or p.proname = 'btvarstrequalimage' and coalesce(l.collisdeterministic, true)
+          )
+      )
+    ) as deduplicates,
+  pg_catalog.pg_stat_get_dead_tuples(c.indrelid)::float8 as "deadRows",
+  pg_catalog.pg_stat_get_live_tuples(c.indrelid)::float8 as "liveRows",
+  pg_catalog.pg_stat_get_mod_since_analyze(c.indrelid)::float8 as "changesSinceAnalyze",
+  greatest(
+    pg_catalog.pg_stat_get_last_analyze_time(c.indrelid), pg_catalog.pg_stat_get_last_autoanalyze_time(c.indrelid)
+  ) is not null as "isAnalyzed"
+from candidates c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+join pg_catalog.pg_namespace tn on tn.oid = c.table_namespace
+cross join lateral (
+  select
+    pg_catalog.max(p.option_value) filter (where p.option_name = 'fillfactor')::int as fillfactor,
+    pg_catalog.max(p.option_value) filter (where p.option_name = 'deduplicate_items') as deduplicate
+  from pg_catalog.pg_options_to_table(c.reloptions) p
+) o
+order by c.relpages desc, c.indexrelid
+limit 5000
