@@ -3,9 +3,9 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Real servers are shared by the files of a worker; two workers are what two cores carry.
+    // Real servers are shared by the files of a worker. Much of the time is spent in waiting: two cores carry three.
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     allowOnly: false,

@@ -53,7 +53,7 @@ describe('a storm on a row that 40 sessions update in turn', () => {
       /^🔴 On shop .*:\nprimary: \d+ sessions wait in turn for a row of public\.hot\n```\n\d+ active/,
     );
     expect(now).toMatch(/└─ … \d+ more\n```\nA storm since [\d:]+(; it was at no time worse|\. At its worst, )/);
-    const cards = (await slack.messages(channel)).filter((one) => !one.ephemeral_to);
+    const cards = await cardsOf(slack);
     expect(cards.map(textOf)).toEqual([expect.stringMatching(/Who wants it: web \(role app\) \d+ sessions/)]);
     expect(textOf(cards[0] ?? { text: '' })).not.toContain('Fix:');
     expect((await state.run('select from pgorderly.alerts')).rowCount).toBe(1);
@@ -74,7 +74,7 @@ describe('a storm on a row that 40 sessions update in turn', () => {
     });
     for (let check = 0; check < 3; check++) await command('check lock-chains shop');
     const resolved = await until('the card to be resolved', async () => {
-      const [card] = (await slack.messages(channel)).filter((one) => !one.ephemeral_to);
+      const [card] = await cardsOf(slack);
       return card && textOf(card).includes('🟢') && textOf(card);
     });
     expect(resolved).toMatch(/At its worst, [\d:]+: \d\d sessions waited, the longest for \d+ s\./);
@@ -92,6 +92,12 @@ describe('a storm on a row that 40 sessions update in turn', () => {
     );
   });
 });
+
+/** What the channel shows: neither what is below it nor what only one sees. */
+async function cardsOf(from: StrictSlack) {
+  const messages = await from.messages(channel);
+  return messages.filter(({ ephemeral_to: to, thread_ts: thread, ts }) => !to && (!thread || thread === ts));
+}
 
 async function command(text: string): Promise<string> {
   slack.answers.length = 0;

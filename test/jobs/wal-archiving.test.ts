@@ -80,15 +80,16 @@ describe.each(tested)('wal-archiving on PostgreSQL %i', (major) => {
     await set({ archive_command: 'true' });
   });
 
-  it.runIf(major >= 15)('finds a library that does not load, from its WAL that waits', async () => {
-    await set({ archive_command: '', archive_library: 'not_there' });
-    await write();
-    const finding = await found('standing-still', { lateSeconds: 0.1 });
-    expect(finding.summary).toContain('archive_library not_there may not load');
-    await set({ archive_library: '', archive_command: 'true' });
-    await write();
-    await until('it to be archived', async () => (await check({ lateSeconds: 1 })).findings.length === 0);
-  });
+  if (major >= 15)
+    it('finds a library that does not load, from its WAL that waits', async () => {
+      await set({ archive_command: '', archive_library: 'not_there' });
+      await write();
+      const finding = await found('standing-still', { lateSeconds: 0.1 });
+      expect(finding.summary).toContain('archive_library not_there may not load');
+      await set({ archive_library: '', archive_command: 'true' });
+      await write();
+      await until('it to be archived', async () => (await check({ lateSeconds: 1 })).findings.length === 0);
+    });
 
   it('judges as a plain role what that sees, and says what it does not', async () => {
     const result = await check({}, 'plain');

@@ -63,13 +63,14 @@ describe.each(majors)('wraparound on PostgreSQL %i', (major) => {
     });
   });
 
-  it.runIf(major >= 14)('names TOAST as that of its table', async () => {
-    await database.run(burn(1_100));
-    await database.run('vacuum (freeze, process_toast off)');
-    expect((await find('xid'))?.evidence).toContain('  TOAST of pg_catalog.');
-    await freezeAll();
-    expect((await find('xid'))?.evidence).toBeUndefined();
-  });
+  if (major >= 14)
+    it('names TOAST as that of its table', async () => {
+      await database.run(burn(1_100));
+      await database.run('vacuum (freeze, process_toast off)');
+      expect((await find('xid'))?.evidence).toContain('  TOAST of pg_catalog.');
+      await freezeAll();
+      expect((await find('xid'))?.evidence).toBeUndefined();
+    });
 
   it('needs no grant, and burns no transaction id', async () => {
     const next = async () =>
