@@ -29,6 +29,15 @@ export function estimateIndex(index: Btree): IndexEstimate {
   return { confidence: 'estimated', method: 'catalog', pages, rebuiltPages: Math.min(pages, build.pages) };
 }
 
+/** Pages to gain at the most: if each of its columns follows from the one with the most values, as a region from a city. */
+export function mostToGain(index: Btree): number {
+  const values = ({ distinct }: KeyColumn) => Math.abs(distinct ?? -1) * ((distinct ?? -1) < 0 ? index.tableRows : 1);
+  const [leading] = [...index.columns].sort((a, b) => values(b) - values(a));
+  const columns = index.columns.map((one) => (one === leading ? one : { ...one, distinct: 1, frequencies: null }));
+  const estimate = estimateIndex({ ...index, columns });
+  return estimate.confidence === 'unknown' ? index.pages : index.pages - estimate.rebuiltPages;
+}
+
 export interface Density {
   sizeBytes: number;
   leafPages: number;

@@ -5,6 +5,7 @@ import {
   estimateFromDensity,
   estimateIndex,
   type IndexEstimate,
+  mostToGain,
 } from './index-bloat.estimate.ts';
 import type { KeyColumn } from './index-bloat.groups.ts';
 import { askOrReason } from './shared/ask-or-reason.ts';
@@ -36,6 +37,8 @@ export interface IndexLook {
   candidate: IndexCandidate;
   /** Null for what is not a btree: nothing in the catalog says what it should take. */
   estimate: IndexEstimate | null;
+  /** Pages to gain at the most, as far as the catalog tells. */
+  mayGainPages: number;
 }
 
 export interface IndexFacts {
@@ -90,23 +93,23 @@ export async function readIndexColumns(ask: Ask, candidates: readonly IndexCandi
 }
 
 export function lookAtIndex(candidate: IndexCandidate, columns: Columns): IndexLook {
-  return { candidate, estimate: candidate.method === 'btree' ? estimateIndex(btreeOf(candidate, columns)) : null };
+  if (candidate.method !== 'btree') return { candidate, estimate: null, mayGainPages: 0 };
+  const btree = btreeOf(candidate, columns);
+  return { candidate, estimate: estimateIndex(btree), mayGainPages: mostToGain(btree) };
 }
 
 /** Btrees that may be bloated, and those of which the catalog says nothing: the most to be had first. */
 function suspectsOf(indexes: readonly IndexLook[], suspectRatio: number): IndexLook[] {
   return indexes
-    .filter(({ candidate, estimate }) => {
-      const isReadable = candidate.pages * candidate.blockSize <= maxMeasuredBytes;
-      return estimate !== null && isReadable && gainIn(estimate) >= suspectRatio * candidate.pages;
-    })
-    .sort((a, b) => gainIn(b.estimate) - gainIn(a.estimate))
+    .filter(
+      (look) => isSuspect(look, suspectRatio) && look.candidate.pages * look.candidate.blockSize <= maxMeasuredBytes,
+    )
+    .sort((a, b) => b.mayGainPages - a.mayGainPages)
     .slice(0, maxMeasured);
 }
 
-function gainIn(estimate: IndexEstimate | null): number {
-  if (estimate === null) return 0;
-  return estimate.confidence === 'unknown' ? estimate.pages : estimate.pages - estimate.rebuiltPages;
+export function isSuspect({ candidate, estimate, mayGainPages }: IndexLook, suspectRatio: number): boolean {
+  return estimate !== null && mayGainPages >= suspectRatio * candidate.pages;
 }
 
 export async function measureIndex(

@@ -83,7 +83,9 @@ export function estimateFromPgstattuple(heap: Heap, found: Approximation): Estim
   const usedBytes = found.heapBytes - found.freeBytes - found.deadBytes - pages * pageHeaderBytes;
   const counted = found.scannedPercent > 99 ? found.rows : doubt === null ? rows : null;
   const rebuiltPages = rebuild({ ...heap, pages }, usedBytes, counted);
-  return { confidence: 'measured', method: 'pgstattuple', pages, rebuiltPages };
+  // What dropped columns still take, it counts as in use.
+  const isBlurred = doubt !== null && heap.columns.some(({ isDropped }) => isDropped);
+  return { confidence: isBlurred ? 'estimated' : 'measured', method: 'pgstattuple', pages, rebuiltPages };
 }
 
 /** The map is as vacuum left it: what died since is taken off by the server's count. */

@@ -1,5 +1,11 @@
 import pg from 'pg';
-import { type IndexCandidate, lookAtIndex, measureIndex, readIndexColumns } from '../../jobs/index-bloat.gather.ts';
+import {
+  type IndexCandidate,
+  isSuspect,
+  lookAtIndex,
+  measureIndex,
+  readIndexColumns,
+} from '../../jobs/index-bloat.gather.ts';
 import type { Server } from '../../src/demo/server.ts';
 import type { Ask } from '../../src/detect/job.ts';
 import { readStatement } from '../../src/detect/statements.ts';
@@ -72,7 +78,7 @@ async function askOurs(server: Server): Promise<Map<string, Map<string, number>>
       const look = lookAtIndex(candidate, columns);
       const share = shareOf(look.estimate);
       if (share !== null) catalog.set(candidate.name, share);
-      if (share === null || share >= suspectRatio) await measureIndex(ask, look, { columns, schema: 'public' });
+      if (isSuspect(look, suspectRatio)) await measureIndex(ask, look, { columns, schema: 'public' });
       const after = shareOf(look.estimate);
       if (after !== null) measured.set(candidate.name, after);
     }

@@ -32,10 +32,12 @@ const wide = [
   'upper on $t (upper(name))',
   'part on $t (random) where kind < 3',
   'at on $t (at)',
+  'dependent on $t (city, region)',
 ] as const;
 const table = `g as id, g % 20 as kind, (random() * 1e9)::int as random, (random() * 5000)::int as few,
   'customer-' || g as name, g % 3 = 0 as flag, case when g % 2 = 0 then g % 100 end as half,
-  (g % 50)::numeric as amount, now() + g * interval '1 second' as at`;
+  (g % 50)::numeric as amount,
+  (g * 7919) % 5000 as city, (g * 7919) % 5000 / 40 as region, now() + g * interval '1 second' as at`;
 const rows = 40_000;
 
 export const knownIndexes: readonly IndexCase[] = [

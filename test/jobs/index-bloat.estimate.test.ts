@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildBtree } from '../../jobs/index-bloat.btree.ts';
-import { type Btree, estimateFromDensity, estimateIndex } from '../../jobs/index-bloat.estimate.ts';
+import { type Btree, estimateFromDensity, estimateIndex, mostToGain } from '../../jobs/index-bloat.estimate.ts';
 import type { IndexCandidate, IndexLook } from '../../jobs/index-bloat.gather.ts';
 import { groupKeys, type KeyColumn } from '../../jobs/index-bloat.groups.ts';
 import { indexBloat } from '../../jobs/index-bloat.ts';
@@ -101,6 +101,17 @@ describe('an estimate of an index', () => {
     expect(estimateIndex(index)).toMatchObject({ method: 'catalog', pages: 5490, rebuiltPages: 2745 });
   });
 
+  it('may be too low where one column follows from another: then it is a suspect', () => {
+    const columns = [
+      { ...int4, distinct: 5000 },
+      { ...int4, distinct: 3000 },
+    ];
+    const merged: Btree = { ...index, pages: 2745, deduplicates: true, columns };
+    expect(estimateIndex(merged)).toMatchObject({ rebuiltPages: 2726 });
+    expect(mostToGain(merged)).toBeGreaterThan(1500);
+    expect(mostToGain({ ...merged, deduplicates: false })).toBe(0);
+  });
+
   it('never promises more than there is', () => {
     expect(estimateIndex({ ...index, pages: 100 })).toMatchObject({ pages: 100, rebuiltPages: 100 });
   });
@@ -144,7 +155,7 @@ describe('an index with a past', () => {
   } as IndexCandidate;
   const judge = (past: number[], look: Partial<IndexLook> = {}) =>
     indexBloat.judge(
-      { indexes: [{ candidate, estimate: null, ...look }], role: 'monitor', version: 180_000 },
+      { indexes: [{ candidate, estimate: null, mayGainPages: 0, ...look }], role: 'monitor', version: 180_000 },
       {
         thresholds: { minBytes: 0, minRatio: 0.4 },
         now: new Date(0),
