@@ -10,6 +10,7 @@ import { blockersIn } from './lock-chains.queues.ts';
 import { findStorms } from './lock-chains.storm.ts';
 import { summarize, titleOf } from './lock-chains.text.ts';
 import { drawTree, wholeTree, worstShown } from './lock-chains.tree.ts';
+import { listWaits, waitsOf } from './lock-chains.waits.ts';
 import { unjudgedForBlindRole } from './shared/sessions.ts';
 
 const thresholds = {
@@ -62,6 +63,7 @@ export const lockChains = defineJob({
 
 /** Of those who wait: what a finding keeps is stored at each check. */
 const waitersKept = 50;
+const waitsKept = 5;
 
 type Grade = (waits: readonly ChainSession[]) => Severity | null;
 
@@ -81,13 +83,18 @@ function judgeChain(chain: Chain, context: Context, gradeWaits: Grade): Judged |
     title: titleOf(chain, isPassing),
     summary: summarize(chain, { notOffered, isPassing }),
     evidence: drawTree(chain),
-    ...(chain.victims.size > worstShown ? { wholeEvidence: drawTree(chain, wholeTree) } : {}),
+    ...(chain.victims.size > worstShown ? { wholeEvidence: wholeEvidenceOf(chain) } : {}),
     subject,
     facts: factsOf(chain, notOffered),
     runbooks: offers,
     otherwise: costOfWaiting(chain),
     impact: null,
   };
+}
+
+/** Wait by object and mode, then the whole tree. */
+function wholeEvidenceOf(chain: Chain): string {
+  return [...listWaits(waitsOf(chain).slice(0, waitsKept)), '', drawTree(chain, wholeTree)].join('\n');
 }
 
 function grade(
@@ -119,6 +126,7 @@ function factsOf(chain: Chain, notOffered: string | null): Record<string, unknow
     longestWaitSeconds: longest?.waitSeconds ?? null,
     waitSource: (longest ?? victims[0])?.waitSource,
     object: chain.object.name,
+    waits: waitsOf(chain).slice(0, waitsKept),
     amplifiers: chain.amplifiers,
     ...(root ? { root: rootFacts(root) } : { prepared: chain.graph.prepared.get(String(chain.root)) }),
     ...(notOffered ? { notOffered: { why: notOffered } } : {}),

@@ -127,6 +127,20 @@ it('draws the five that wait longest and counts the others, however many and how
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(90);
 });
 
+it('has the whole tree, and what is wanted by object and mode, where the card cannot show all', () => {
+  const alter = waiter(2, [1], { mode: 'AccessExclusiveLock', waitSeconds: 90 });
+  const readers = Array.from({ length: 20 }, (_, index) => waiter(100 + index, [2], { mode: 'AccessShareLock' }));
+  const [finding] = judge([session(1), alter, ...readers]).findings;
+  expect(finding?.facts['waits']).toEqual([
+    { object: 'relation 16400', mode: 'AccessShareLock', sessions: 20 },
+    { object: 'relation 16400', mode: 'AccessExclusiveLock', sessions: 1 },
+  ]);
+  const lines = finding?.wholeEvidence?.split('\n') ?? [];
+  expect(lines[0]).toBe('20 sessions want AccessShareLock on relation 16400');
+  expect(lines.filter((line) => line.includes('waits'))).toHaveLength(21);
+  expect(judge([session(1), alter]).findings[0]?.wholeEvidence).toBeUndefined();
+});
+
 describe('a hot row', () => {
   const row = { lockType: 'tuple', mode: 'ExclusiveLock', rowOf: 16_400 };
   const storm = (root: number) => [
