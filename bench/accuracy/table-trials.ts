@@ -12,8 +12,10 @@ import type { Ask } from '../../src/detect/job.ts';
 import { readStatement } from '../../src/detect/statements.ts';
 import { Reader } from '../../src/targets/reader.ts';
 import { askCheckPostgres } from './check-postgres.ts';
+import { generateTables } from './random-tables.ts';
 import type { Trial } from './score.ts';
-import { generateTables, knownTables, type TableCase } from './tables.ts';
+import type { TableCase } from './table-case.ts';
+import { knownTables } from './tables.ts';
 
 export interface Trials {
   trials: Trial[];
