@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, s
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { jobs as allJobs } from '../jobs/index.ts';
 import { Server } from '../src/demo/server.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -102,10 +103,7 @@ function emptyProject(name: string): string {
 }
 
 function jobNames(): string[] {
-  return list('jobs', '.sql')
-    .map((file) => file.slice('jobs/'.length, -'.sql'.length))
-    .filter((name) => !name.includes('.'))
-    .sort();
+  return allJobs.map(({ name }) => name).sort();
 }
 
 function list(place: string, ending: string): string[] {
