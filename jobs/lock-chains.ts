@@ -55,7 +55,7 @@ export const lockChains = defineJob({
     const recalled = memory ? recallLocks(facts, memory) : facts;
     const gradeWaits = (waits: readonly ChainSession[]) => grade(waits, context.thresholds, facts.maxConnections);
     const chains = findChains(recalled).flatMap((chain) => judgeChain(chain, context, gradeWaits) ?? []);
-    const findings = [...chains, ...judgeCycles(recalled, gradeWaits)];
+    const findings = [...withTrees(chains), ...judgeCycles(recalled, gradeWaits)];
     const what = 'what those who block are doing is not judged';
     return { findings, unjudged: context.node.seesAll ? [] : [unjudgedForBlindRole(context.node.role, what)] };
   },
@@ -67,7 +67,26 @@ const waitsKept = 5;
 
 type Grade = (waits: readonly ChainSession[]) => Severity | null;
 
-function judgeChain(chain: Chain, context: Context, gradeWaits: Grade): Judged | null {
+interface JudgedChain {
+  chain: Chain;
+  judged: Judged;
+}
+
+/** Of several chains for one object one speaks, and it alone needs all of its tree: the first of the worst. */
+function withTrees(chains: readonly JudgedChain[]): Judged[] {
+  const speakers = new Map<string, JudgedChain>();
+  for (const one of chains) {
+    const other = speakers.get(one.judged.fingerprint);
+    if (!other || (one.judged.severity === 'critical' && other.judged.severity !== 'critical'))
+      speakers.set(one.judged.fingerprint, one);
+  }
+  return chains.map((one) => {
+    const isWhole = one.chain.victims.size > worstShown && speakers.get(one.judged.fingerprint) === one;
+    return isWhole ? { ...one.judged, wholeEvidence: wholeEvidenceOf(one.chain) } : one.judged;
+  });
+}
+
+function judgeChain(chain: Chain, context: Context, gradeWaits: Grade): JudgedChain | null {
   const severity = gradeWaits(chain.waiters);
   const subject = subjectOf(chain);
   if (!severity || !subject) return null;
@@ -76,20 +95,20 @@ function judgeChain(chain: Chain, context: Context, gradeWaits: Grade): Judged |
   const hold = holdOf(chain);
   // Where everything is asked for, what passes quickly is told all the same.
   const isPassing = hold.isHandedOn && hold.seconds < (minHoldSeconds || thresholds.minWaitSeconds.default);
-  return {
+  const judged: Judged = {
     database: chain.database,
     fingerprint: chain.object.key,
     severity,
     title: titleOf(chain, isPassing),
     summary: summarize(chain, { notOffered, isPassing }),
     evidence: drawTree(chain),
-    ...(chain.victims.size > worstShown ? { wholeEvidence: wholeEvidenceOf(chain) } : {}),
     subject,
     facts: factsOf(chain, notOffered),
     runbooks: offers,
     otherwise: costOfWaiting(chain),
     impact: null,
   };
+  return { chain, judged };
 }
 
 /** Wait by object and mode, then the whole tree. */
