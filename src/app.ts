@@ -2,18 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { recordCheck } from './alerts/record.ts';
 import { makeDueReports } from './alerts/report.ts';
-import type { Config, TargetConfig } from './config/config.ts';
+import type { Config } from './config/config.ts';
 import { type Checked, checkTarget } from './detect/check.ts';
-import { isChosenBy, isIgnoredBy } from './detect/choice.ts';
 import type { AnyJob } from './detect/job.ts';
 import { startTicks } from './detect/ticks.ts';
 import { createMetrics } from './http/metrics.ts';
 import { startHttp } from './http/server.ts';
 import { errorFields, type Logger } from './log.ts';
+import { openTarget } from './open-target.ts';
 import { openBackend } from './queue/backend.ts';
 import { Queues } from './queue/queues.ts';
 import { repeat } from './queue/sweep.ts';
-import type { RemedyContext, RemedyTarget } from './remedy/context.ts';
+import type { RemedyContext } from './remedy/context.ts';
 import { executeRun } from './remedy/execute.ts';
 import { expireProposals } from './remedy/expire.ts';
 import { recoverRun } from './remedy/recover.ts';
@@ -31,9 +31,6 @@ import { readInboxAge } from './state/inbox.ts';
 import { findDueRuns, handOverAll } from './state/leases.ts';
 import { countRunsByState } from './state/runs.ts';
 import { readSamples, rollUpSamples } from './state/samples.ts';
-import { protectedBecause } from './targets/protect.ts';
-import { Reader } from './targets/reader.ts';
-import { SlowLane } from './targets/slow-lane.ts';
 import { resolveUrl } from './targets/url.ts';
 
 export interface ServiceOptions {
@@ -230,30 +227,4 @@ async function within(ms: number, endings: Promise<unknown>[], log: Logger): Pro
     return true;
   });
   return Promise.race([ended, late]).finally(() => patience.abort());
-}
-
-function openTarget(config: Config, target: TargetConfig, log: Logger): RemedyTarget {
-  const nodes = target.nodes.map((node) => ({
-    name: node.name,
-    reader: new Reader({ name: node.name, url: node.url, log }),
-    lane: new SlowLane({ name: node.name, url: node.url, log }),
-    actionUrls: node.actions,
-  }));
-  return {
-    name: target.name,
-    environment: target.environment,
-    isProduction: target.policies === 'production',
-    channel: target.channel,
-    nodes,
-    protectedBecause: protectedBecause({
-      ownPids: () => nodes.flatMap(({ reader, lane }) => [...reader.pids(), ...lane.pids()]),
-      names: target.protect,
-    }),
-    isChosen: (database) => isChosenBy(target.databases, database),
-    isIgnored: (finding, now) => isIgnoredBy(config.jobs.get(finding.job)?.ignores ?? [], finding, now),
-    policyFor: (risk) => {
-      const policy = config.policies[target.policies][risk];
-      return policy === 'off' ? null : { risk, people: policy.people, of: policy.of, asker: policy.asker };
-    },
-  };
 }

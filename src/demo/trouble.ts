@@ -96,7 +96,9 @@ async function openAll(shop: Shop, count: number, application: string): Promise<
 /** A server process goes on with its statement, and keeps its locks, also when its client has left. */
 async function begin(client: pg.Client, statement: string) {
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-  const ended = client.query(statement).catch(() => undefined);
+  const ended = client.query(statement).catch(() => {
+    // Cancelled by an approved fix, or ended by `stop`: that it is over is all that matters.
+  });
   const stop = async (colleague: pg.Client) => {
     await colleague.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
     await ended;

@@ -9,7 +9,7 @@ export type Evidence = Readonly<Record<string, string>>;
 
 /**
  * Reads the runbook's evidence in the session that acts; null where it has none. It does not hold up an approved fix:
- * where it can't be read, that and its SQLSTATE are the evidence. What breaks the session breaks the act after it too.
+ * where it can't be read, that and its SQLSTATE are the evidence. Throws where the session is lost: nothing is sent then.
  */
 export async function readEvidence(session: ActingSession, plan: Plan): Promise<Evidence | null> {
   const sql = sqlOf(plan, 'evidence');
@@ -24,6 +24,7 @@ export async function readEvidence(session: ActingSession, plan: Plan): Promise<
       ]),
     );
   } catch (error) {
+    await session.query('select');
     return { 'could not be read': String(errorFields(error).code ?? 'error') };
   }
 }
