@@ -1,8 +1,9 @@
 import { PgorderlyError } from '../errors.ts';
 import type { Text } from '../model.ts';
 import { planByHand } from '../remedy/by-hand.ts';
-import { openPlan, type Plan, subjectOf } from '../remedy/plan.ts';
+import { openPlan, type Plan } from '../remedy/plan.ts';
 import { proposalLifeSeconds } from '../remedy/policy.ts';
+import { newRun } from '../remedy/propose.ts';
 import { readAlert } from '../state/alerts.ts';
 import { appendAudit } from '../state/audit.ts';
 import { ensureRunCard, wantAlertCard } from '../state/cards.ts';
@@ -21,20 +22,11 @@ export async function askByHand(context: SlackContext, db: Queryable, item: Inbo
     const { plan, text, hash, does } = await planByHand(context.remedy, { runbook, target, params });
     return await propose(context, db, {
       item,
-      run: {
-        alertId: null,
-        target,
-        runbook,
-        risk: plan.risk,
-        class: plan.class,
-        subject: subjectOf(plan),
-        does,
-        plan: text,
-        planHash: hash,
-        askedBy: item.person,
-        expiresInSeconds: proposalLifeSeconds(plan.class),
-        trace: item.trace,
-      },
+      run: newRun(
+        plan,
+        { text, hash },
+        { does, alertId: null, askedBy: item.person, follows: null, trace: item.trace },
+      ),
     });
   } catch (error) {
     if (!(error instanceof PgorderlyError)) throw error;

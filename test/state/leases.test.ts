@@ -43,6 +43,8 @@ async function approvedRun(): Promise<number> {
     risk: 'medium',
     class: 'signal',
     subject: 'pid 1',
+    relation: null,
+    follows: null,
     does: 'ends it',
     plan: '{}',
     planHash: 'hash',
