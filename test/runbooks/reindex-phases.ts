@@ -50,7 +50,7 @@ export async function holdIn(phase: Phase, database: Database): Promise<Hold> {
       await untilIn(phase);
     },
     release: async () => {
-      for (const client of open) await client.end();
+      for (const client of open.splice(0)) await client.end();
     },
   };
 }
@@ -106,6 +106,24 @@ const arrange: Readonly<Record<Phase, (session: Session) => Promise<OnTheWay[]>>
     return [{ phase: 'waiting for readers before marking dead', then }];
   },
 };
+
+/** In its last two phases the new index serves already: what is left over is the old one. */
+export function isDoneIn(phase: Phase): boolean {
+  return phase.startsWith('waiting for readers');
+}
+
+export function leftBy(phase: Phase): string {
+  return isDoneIn(phase) ? 'ledger_amount_ccold' : 'ledger_amount_ccnew';
+}
+
+/** Which indexes the table has, and whether they are valid. */
+export async function readIndexes(database: Database): Promise<Record<string, boolean>> {
+  const { rows } = await database.run(
+    `select c.relname as name, i.indisvalid as valid from pg_index i join pg_class c on c.oid = i.indexrelid
+     where i.indrelid = 'ledger'::regclass order by 1`,
+  );
+  return Object.fromEntries(rows.map(({ name, valid }) => [name, valid]));
+}
 
 async function isIn(database: Database, phase: string): Promise<boolean> {
   const { rows } = await database.run(
