@@ -51,7 +51,9 @@ function lineBlock(line: ReportLine): KnownBlock {
   return {
     type: 'section',
     text: mrkdwn(`${where}*${oneLine(what, 300)}*${size}\n${plain(verdict, 1_000)}${stale}`),
-    accessory: button('details', hasRunbook ? 'Plan …' : 'Details …', { value: String(alertId) }),
+    accessory: hasRunbook
+      ? button('plan', 'Plan …', { value: `alert:${alertId}` })
+      : button('details', 'Details …', { value: String(alertId) }),
   };
 }
 
