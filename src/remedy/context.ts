@@ -22,6 +22,8 @@ export interface RemedyTarget extends CheckTarget {
   environment: string;
   channel: string;
   nodes: readonly RemedyNode[];
+  /** Server processes that carry out a run of this replica: nobody is offered to end them but by their run's own stop. */
+  actingPids: Set<number>;
   /** Null where the policy of this risk is off. */
   policyFor(risk: Risk): Policy | null;
 }
