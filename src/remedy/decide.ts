@@ -5,7 +5,7 @@ import type { Queryable } from '../state/database.ts';
 import { addApproval, lockRun, moveRun, readApprovals, type StoredRun, traceRun } from '../state/runs.ts';
 import { readPause } from '../state/switches.ts';
 import { expireRun } from './expire.ts';
-import { openPlan, type Plan } from './plan.ts';
+import { readPlan } from './plan.ts';
 import { type Decision, decide } from './policy.ts';
 
 export interface DecideInput {
@@ -33,8 +33,8 @@ export async function decideRun(db: Queryable, input: DecideInput): Promise<Deci
   const run = await lockRun(db, input.runId);
   if (!run)
     return { decision: 'no-run', answer: [`There is no run R-${input.runId}. Nothing was done.`], channel: null };
-  const policy = readPolicy(run);
-  if (!policy) return refuseBrokenPlan(db, run, input);
+  const plan = readPlan(run);
+  if (!plan) return refuseBrokenPlan(db, run, input);
   const decision = decide({
     state: run.state,
     isExpired: run.isExpired,
@@ -46,7 +46,7 @@ export async function decideRun(db: Queryable, input: DecideInput): Promise<Deci
     typed: input.typed,
     target: run.target,
     askedBy: run.askedBy,
-    policy,
+    policy: plan.policy,
     approvals: await readApprovals(db, run.id),
   });
   const isTaken = decision.reason === 'approved' || decision.reason === 'counted' || decision.reason === 'denied';
@@ -55,14 +55,6 @@ export async function decideRun(db: Queryable, input: DecideInput): Promise<Deci
   const expired = decision.reason === 'expired' ? await expireRun(db, run) : null;
   await audit(db, run, input, { kind: isTaken ? `run.${decision.reason}` : 'run.click-refused', why: decision.reason });
   return { decision: decision.reason, answer: answerFor(run, decision), channel: channel ?? expired?.channel ?? null };
-}
-
-function readPolicy(run: StoredRun): Plan['policy'] | null {
-  try {
-    return openPlan(run.plan, run.planHash).policy;
-  } catch {
-    return null; // The stored plan is not what its hash says: the caller refuses, and audits it.
-  }
 }
 
 async function refuseBrokenPlan(db: Queryable, run: StoredRun, input: DecideInput): Promise<Decided> {
