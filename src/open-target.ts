@@ -19,6 +19,7 @@ export function openTarget(config: Config, target: TargetConfig, log: Logger): R
     environment: target.environment,
     isProduction: target.policies === 'production',
     channel: target.channel,
+    calendar: { timezone: target.timezone, windows: target.windows, freezes: target.freezes },
     nodes,
     protectedBecause: protectedBecause({
       ownPids: () => nodes.flatMap(({ reader, lane }) => [...reader.pids(), ...lane.pids()]),

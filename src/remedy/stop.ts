@@ -44,7 +44,7 @@ export type StopDecision =
 /** Pure. Whoever may approve it, has approved it or asked for it may stop it. */
 export function decideStop(
   run: Pick<StoredRun, 'state' | 'stopBy' | 'askedBy'>,
-  at: { person: Person; plan: Plan | null; approvals: readonly StoredApproval[] },
+  at: { person: Person; plan: Pick<Plan, 'limits' | 'policy'> | null; approvals: readonly StoredApproval[] },
 ): StopDecision {
   const { person, plan, approvals } = at;
   const isUnderWay = run.state === 'running' || run.state === 'recovering';

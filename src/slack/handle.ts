@@ -57,7 +57,7 @@ async function decideItem(
   { item, verdict }: { item: InboxItem; verdict: 'yes' | 'no' },
 ): Promise<Handled> {
   const { runId, planHash, typedTarget, reason } = item.payload;
-  const decided = await decideRun(db, {
+  const decided = await decideRun(context.remedy, db, {
     runId: Number(runId),
     planHash: planHash ?? '',
     person: item.person,

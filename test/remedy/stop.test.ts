@@ -1,15 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { Person } from '../../src/model.ts';
-import type { Plan } from '../../src/remedy/plan.ts';
+import type { Plan as WholePlan } from '../../src/remedy/plan.ts';
 import { decideStop, type StopDecision } from '../../src/remedy/stop.ts';
 import type { StoredApproval, StoredRun } from '../../src/state/runs.ts';
 
 const person = (userId: string): Person => ({ userId, teamId: 'T1' });
 const [mira, tom, ana, eve] = [person('UMIRA'), person('UTOM'), person('UANA'), person('UEVE')];
 
+type Plan = Pick<WholePlan, 'limits' | 'policy'>;
+
 /** Mira may approve, Tom has approved before the policy left him out, Ana asked for it, and Eve has no part in it. */
 const approvals: StoredApproval[] = [{ person: tom, verdict: 'yes', reason: null, at: new Date(0) }];
-const lasting = { limits: { statementMs: 0, lockMs: 0, verifyMs: 1_000 }, policy: { of: [mira.userId] } } as Plan;
+const lasting: Plan = {
+  limits: { statementMs: 0, lockMs: 0, verifyMs: 1_000 },
+  policy: { risk: 'medium', people: 1, of: [mira.userId], asker: 'counts' },
+};
 const short: Plan = { ...lasting, limits: { statementMs: 2_000, lockMs: 0, verifyMs: 1_000 } };
 
 interface Case {
