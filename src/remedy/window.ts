@@ -44,7 +44,7 @@ export function formatMoment(at: Date, timezone: string): string {
 
 interface Closed {
   why: string;
-  /** As the clock on the wall goes, unless it is put forward or back before. */
+  /** Whole minutes, as the clock on the wall goes, unless it is put forward or back before. */
   forMs: number;
 }
 
@@ -82,7 +82,8 @@ function whyClosed(calendar: Calendar, wall: number): Closed | null {
   const freeze = calendar.freezes.find(({ from, until }) => from <= wall && wall < until);
   if (freeze) {
     const until = formatMoment(new Date(freeze.until), 'UTC').replace('UTC', calendar.timezone);
-    return { why: `frozen until ${until}: ${freeze.reason}`, forMs: freeze.until - wall };
+    const forMs = Math.ceil((freeze.until - wall) / minuteMs) * minuteMs;
+    return { why: `frozen until ${until}: ${freeze.reason}`, forMs };
   }
   const minutes = Math.min(...calendar.windows.map((window) => minutesUntil(window, wall)));
   if (minutes <= 0 || calendar.windows.length === 0) return null;

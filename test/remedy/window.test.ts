@@ -87,6 +87,12 @@ describe('a calendar', () => {
     expect(opening(calendar(windows, berlin, [['2026-12-20', '2027-01-07']]), now)).toBe(expected);
   });
 
+  it('with a freeze that ends within a minute opens with the next', () => {
+    const at = calendar([], berlin, [['2026-12-20', '2027-01-07']]);
+    const freezes = at.freezes.map((freeze) => ({ ...freeze, until: freeze.until + 1 }));
+    expect(opening({ ...at, freezes }, '2026-12-24T12:00:00Z')).toBe('2027-01-06T23:01');
+  });
+
   it('says why it is closed, and within what it is open', () => {
     const at = calendar(['Sun 02:00-05:00'], berlin, [['2026-12-20', '2027-01-07']]);
     expect(findOpening(at, new Date('2026-11-21T12:00:00Z'))).toMatchObject({
