@@ -55,6 +55,7 @@ function summarize(jobs: readonly JobEntry[]): string {
   const blind = jobs.filter((job) => job.reason !== null).length;
   return [
     `${jobs.length} ${jobs.length === 1 ? 'job' : 'jobs'}: ${count('critical')} critical, ${count('warning')} warning`,
+    ...(count('info') > 0 ? [`${count('info')} info`] : []),
     ...(blind > 0 ? [`${blind} not fully judged`] : []),
   ].join(', ');
 }
