@@ -153,7 +153,13 @@ function contextOf(
   return {
     thresholds: thresholds as never,
     now: probe.serverNow,
-    node: { name: node.name, isStandby: probe.inRecovery, role: probe.role, seesAll: probe.seesAll },
+    node: {
+      name: node.name,
+      isStandby: probe.inRecovery,
+      role: probe.role,
+      seesAll: probe.seesAll,
+      flavour: probe.flavour,
+    },
     protectedBecause: target.protectedBecause,
   };
 }

@@ -89,7 +89,7 @@ async function visitAll(
   { job, thresholds, judge, isChosen, seen }: Look & { isChosen: (database: string) => boolean },
   { node, probe }: Speaker,
 ): Promise<void> {
-  const all = await node.reader.databases();
+  const all = await node.reader.databases(probe.flavour);
   const chosen = all.filter(({ name }) => isChosen(name));
   const open = chosen.filter(({ mayConnect }) => mayConnect).map(({ name }) => name);
   const look = async (reader: Reader, database: string) =>

@@ -1,4 +1,4 @@
-import type { Judged, Storm, Unjudged } from '../model.ts';
+import type { Flavour, Judged, Storm, Unjudged } from '../model.ts';
 
 export type Row = Record<string, unknown>;
 export type Thresholds = Readonly<Record<string, Threshold>>;
@@ -38,7 +38,7 @@ export interface JudgeContext<T extends Thresholds, M = never> {
   thresholds: { readonly [K in keyof T]: number };
   /** By the watched server's clock. */
   now: Date;
-  node: { name: string; isStandby: boolean; role: string; seesAll: boolean };
+  node: { name: string; isStandby: boolean; role: string; seesAll: boolean; flavour?: Flavour | null };
   protectedBecause: ProtectedBecause;
   /** What `remember` made of these facts; left out where the job remembers nothing. */
   memory?: M | undefined;
@@ -98,7 +98,7 @@ export interface NodeAnswer<F> {
   node: string;
   /** Null where the server did not answer, or said no to our login. */
   role: NodeRole | null;
-  /** Null where it did not answer, or not to the statements of this job. */
+  /** Null where it did not answer, or not to the statements of this job, or was not asked any. */
   facts: F | null;
   /** Why something is null. */
   error: string | null;
@@ -107,11 +107,13 @@ export interface NodeAnswer<F> {
 export interface NodeRole {
   isStandby: boolean;
   systemIdentifier: string;
-  /** Of the WAL that is written, or on a standby the newest that it has seen. */
+  /** Of the WAL that is written, or on a standby the newest that it has seen; 0 on Aurora, which has none. */
   timeline: number;
   login: string;
   /** Whether other roles' sessions are shown in full. */
   seesAll: boolean;
+  /** Whose managed PostgreSQL it is, where that is known. */
+  flavour?: Flavour | null;
 }
 
 /** `now` is by the primary's clock if it answers, else another node's, else ours. Memory and history are the target's. */
@@ -123,7 +125,8 @@ export interface TargetContext<T extends Thresholds, M = never> extends Omit<Jud
 export interface TargetJob<F = unknown, T extends Thresholds = Thresholds, M = never>
   extends Omit<Job<readonly NodeAnswer<F>[], T, M>, 'scope' | 'gather' | 'sample' | 'judge'> {
   scope: 'target';
-  gather?(ask: Ask): Promise<F>;
+  /** Null: this node is not to be asked. */
+  gather?(ask: Ask, node: NodeRole): Promise<F | null>;
   sample?(answers: readonly NodeAnswer<F>[], context: TargetContext<T, M>): Sample[];
   /** What is unjudged with a node resolves nothing there; what is unjudged without one, nothing at all. */
   judge(
