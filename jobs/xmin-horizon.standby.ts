@@ -5,6 +5,8 @@ import type { HorizonRow } from './xmin-horizon.holders.ts';
 export interface NodeHorizon {
   rows: HorizonRow[];
   receiver: { slot: string | null; application: string | null } | null;
+  /** What Aurora's readers hold could not be asked for. */
+  readersRefused: boolean;
 }
 
 export type Answers = readonly NodeAnswer<NodeHorizon>[];

@@ -7,8 +7,9 @@ import {
   unjudgedForBlindRole,
   whyNotOffered,
 } from './shared/sessions.ts';
+import { gatherHorizon } from './xmin-horizon.gather.ts';
 import { findHolders, type Holder } from './xmin-horizon.holders.ts';
-import type { Answers, NodeHorizon } from './xmin-horizon.standby.ts';
+import type { Answers } from './xmin-horizon.standby.ts';
 import { describeHolder, evidenceOf, nameOf, summarize } from './xmin-horizon.text.ts';
 
 const thresholds = {
@@ -52,11 +53,7 @@ export const xminHorizon = defineTargetJob({
     ageSeconds: { label: 'held for', unit: 'seconds' },
   },
   history: { days: 2 },
-  gather: async (ask, { isStandby, flavour }): Promise<NodeHorizon> => {
-    // Aurora's readers receive no WAL, and refuse to say so.
-    const [receiver] = isStandby && flavour !== 'aurora' ? await ask('receiver') : [];
-    return { rows: await ask(), receiver: receiver ?? null } as unknown as NodeHorizon;
-  },
+  gather: gatherHorizon,
   sample(answers: Answers) {
     // A standby keeps no horizon of its own: its primary does.
     const [primary, another] = primariesOf(answers);
@@ -84,9 +81,15 @@ function unjudgedNodes(answers: Answers): Unjudged[] {
     if (!role || !facts)
       return [{ node, reason: `${error ?? 'it did not answer'}, so who holds vacuum back is not known`, remedy }];
     const what = 'which of them holds vacuum back is not judged';
-    return role.seesAll ? [] : [{ node, ...unjudgedForBlindRole(role.login, what) }];
+    if (!role.seesAll) return [{ node, ...unjudgedForBlindRole(role.login, what) }];
+    return facts.readersRefused ? [{ node, ...unjudgedReaders }] : [];
   });
 }
+
+const unjudgedReaders = {
+  reason: "Aurora does not tell this login what its readers hold, so only the writer's sessions are judged",
+  remedy: 'Let it call aurora_replica_status().',
+};
 
 function judgeNode(node: string, answers: Answers, context: Context): TargetJudged | null {
   const holders = findHolders(node, answers, context);

@@ -3,10 +3,12 @@ import { jobs } from '../../jobs/index.ts';
 import { nodeRoles } from '../../jobs/node-roles.ts';
 import { replicationLag } from '../../jobs/replication-lag.ts';
 import { replicationSlots } from '../../jobs/replication-slots.ts';
+import { xminHorizon } from '../../jobs/xmin-horizon.ts';
 import type { Server } from '../../src/demo/server.ts';
 import { pgorderly } from '../support/command.ts';
 import { majors, openDatabase, ownServer, standbyOf } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
+import { pidOf } from './check-job.ts';
 import { checkNodes } from './check-nodes.ts';
 
 /** What Aurora refuses to tell; on a writer with wal_level = logical the first two work. */
@@ -42,6 +44,15 @@ const makeRefusals = `
   create role rdsadmin;
   create database rdsadmin owner rdsadmin`;
 
+const makeReader = (held: string) => `
+  create or replace function pg_catalog.aurora_db_instance_identifier() returns text language sql as
+    $$ select case when pg_is_in_recovery() then 'db-1' else 'db-0' end $$;
+  create or replace function pg_catalog.aurora_replica_status()
+    returns table (server_id text, session_id text, feedback_xmin xid) language sql as
+    $$ values ('db-0', 'MASTER_SESSION_ID', '0'::xid), ('db-1', 'd5a1', '${held}'::xid) $$`;
+/** A share of autovacuum_freeze_max_age that is one transaction. */
+const anyAge = { minSeconds: 0, criticalPercent: 1e-7 };
+
 const heavy = majors.filter((major) => [12, 15, 18].includes(major));
 
 /** A server of our own that has what Aurora has, and refuses what it refuses; its standby stands for a reader. */
@@ -71,6 +82,33 @@ describe.each(heavy)('on an Aurora cluster of PostgreSQL %i', { timeout: 60_000 
     const { result: slots } = await checkNodes(replicationSlots, both());
     expect(slots).toMatchObject({ outcome: 'cannot-judge', findings: [], unjudged: [{ node: 'reader' }] });
     expect((await checkNodes(replicationLag, { writer: url(0) })).result).toMatchObject({ outcome: 'ok' });
+  });
+
+  it('follows what a reader holds, as Aurora tells it, to the very session there', async () => {
+    const look = async () => (await checkNodes(xminHorizon, both(), { thresholds: anyAge })).result;
+    // Nobody has made the function yet: no login may call it.
+    expect(await look()).toMatchObject({
+      unjudged: [{ node: 'writer', remedy: expect.stringContaining('aurora_replica_status') }],
+    });
+    const writer = await openDatabase(servers[0] as Server);
+    const reader = await (await openDatabase(servers[1] as Server)).client('app', 'reports');
+    await reader.query('begin isolation level repeatable read');
+    const { rows } = await reader.query(
+      'select backend_xmin::text as held from pg_stat_activity where pid = pg_backend_pid()',
+    );
+    await writer.run(makeReader(rows[0].held));
+    const finding = await until('the session', async () => {
+      await writer.run('select txid_current()');
+      return (await look()).findings.find(({ node }) => node === 'reader');
+    });
+    expect(finding.title).toBe(`pid ${pidOf(reader)} on the standby reader keeps vacuum from removing dead rows`);
+    await reader.end();
+    const gone = await until('it to be gone', async () =>
+      (await look()).findings.find(({ node }) => node === 'writer'),
+    );
+    expect(gone.title).toBe('a session on the standby db-1 keeps vacuum from removing dead rows');
+    await writer.run(makeReader('0'));
+    expect(await look()).toMatchObject({ findings: [], unjudged: [] });
   });
 
   it('judges who the writer is, and does not miss one that is not configured', async () => {

@@ -53,7 +53,7 @@ function judge(row: Partial<HorizonRow>, past: Past = {}, standbys: Answers = []
       value,
       highest: value,
     }));
-  const facts = { rows: [{ ...session, ...row }], receiver: null };
+  const facts = { rows: [{ ...session, ...row }], receiver: null, readersRefused: false };
   const answers = [{ node: 'main', role, facts, error: null }, ...standbys];
   return xminHorizon.judge(answers, { ...context, history }).findings[0] ?? null;
 }
@@ -122,7 +122,12 @@ describe('the feedback of a standby', () => {
   function standby(node: string, application: string, row: Partial<HorizonRow>, seesAll = true): Answers[number] {
     const receiver = { slot: null, application };
     const rows = [{ ...session, ...row }];
-    return { node, role: { ...role, isStandby: true, seesAll }, facts: { rows, receiver }, error: null };
+    return {
+      node,
+      role: { ...role, isStandby: true, seesAll },
+      facts: { rows, receiver, readersRefused: false },
+      error: null,
+    };
   }
   const trace = (...standbys: Answers) => judge({ ...feedback, ...old }, {}, standbys);
 

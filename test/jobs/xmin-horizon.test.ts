@@ -150,7 +150,7 @@ describe.each(majors)('xmin-horizon on PostgreSQL %i', (major) => {
         const finding = await find();
         return finding?.facts['holder'] === 'replication slot replica, used by walreceiver' && finding;
       });
-      expect(alone.summary).toContain("A standby uses it. Which session that is, is not known");
+      expect(alone.summary).toContain('A standby uses it. Which session that is, is not known');
       await until('the session', async () => {
         await burn();
         const { findings } = (await checkNodes(xminHorizon, nodes, { thresholds: anyAge })).result;
