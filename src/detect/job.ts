@@ -16,6 +16,12 @@ export interface Threshold {
  */
 export type Ask = (statement?: string, params?: readonly unknown[]) => Promise<Row[]>;
 
+/**
+ * The same in other databases of a node that is asked alone: for proof, never for a verdict. What is barred, or not
+ * reached soon, is left out; at a check from a terminal that was given one database, all are.
+ */
+export type AskIn = (statement: string, databases: readonly string[]) => Promise<Row[]>;
+
 /** Who may not be touched on this target, whatever it did: the reason as chat shows it, else null. */
 export type ProtectedBecause = (session: {
   pid: number;
@@ -67,7 +73,7 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
   /** Facts whose figures are compared before and after a fix, with what a person calls them. */
   measures: Readonly<Record<string, { label: string; unit: Threshold['unit'] }>>;
   /** Facts for the judge, at these thresholds and at the clearing level; the rows of `jobs/<name>.sql` where it is left out. */
-  gather?(ask: Ask, thresholds: { readonly [K in keyof T]: number }): Promise<F>;
+  gather?(ask: Ask, thresholds: { readonly [K in keyof T]: number }, askIn: AskIn): Promise<F>;
   /**
    * Pure: what the next check of the same place should know of this one. It is stored with the check, as JSON, so that
    * replicas may take turns; `before` is null at the first check and for a check from a terminal.
