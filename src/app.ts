@@ -25,7 +25,7 @@ import { sweepInbox } from './slack/intake.ts';
 import { readAuditHead } from './state/audit.ts';
 import { readCardsLagging } from './state/cards.ts';
 import { findLaggingChannels } from './state/channels.ts';
-import { claimCheck, readMemory } from './state/checks.ts';
+import { claimCheck, readMemories, readMemory } from './state/checks.ts';
 import { StateDatabase } from './state/database.ts';
 import { readInboxAge } from './state/inbox.ts';
 import { findDueRuns, handOverAll } from './state/leases.ts';
@@ -88,7 +88,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     if (!job || !target) throw new Error(`no job ${jobName} on a target ${targetName}`);
     const memory = job.remember ? await readMemory(state.pool, jobName, targetName) : {};
     const readPast = (ofJob: string, days: number) => readSamples(state.pool, { target: targetName, job: ofJob, days });
-    const checked = await checkTarget(job, { ...target, memory, readPast }, thresholds);
+    const readAll = (ofJob: string) => readMemories(state.pool, ofJob, [...targets.keys()]);
+    const checked = await checkTarget(job, { ...target, memory, readPast, readMemories: readAll }, thresholds);
     metrics.countCheck(jobName, checked.result.outcome, checked.result.durationMs / 1000);
     return checked;
   };

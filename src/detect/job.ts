@@ -125,12 +125,16 @@ export interface NodeRole {
 /** `now` is by the primary's clock if it answers, else another node's, else ours. Memory and history are the target's. */
 export interface TargetContext<T extends Thresholds, M = never> extends Omit<JudgeContext<T, M>, 'node'> {
   isProduction: boolean;
+  /** What the job remembers of each target that is watched, this one too; only for one that asks for it, in the service. */
+  allTargets?: { own: string; memories: Readonly<Record<string, M | null>> } | undefined;
 }
 
 /** Each node is asked, and one judge sees the answers together: `gather` is of a node, all else of the target. */
 export interface TargetJob<F = unknown, T extends Thresholds = Thresholds, M = never>
   extends Omit<Job<readonly NodeAnswer<F>[], T, M>, 'scope' | 'gather' | 'sample' | 'judge'> {
   scope: 'target';
+  /** Its judge is shown what it remembers of the other targets too. */
+  seesAllTargets?: true;
   /** Null: this node is not to be asked. */
   gather?(ask: Ask, node: NodeRole): Promise<F | null>;
   sample?(answers: readonly NodeAnswer<F>[], context: TargetContext<T, M>): Sample[];
