@@ -1,15 +1,15 @@
 import type { Judged } from '../src/model.ts';
 import { inBytes } from './shared/sizes.ts';
 
-/** One row of logical-replication.tables.sql. */
+/** One row of logical-replication.tables.sql, or of logical-replication.columns.sql. */
 export interface PublishedTable {
   oid: number;
   schema: string;
   name: string;
   /** As SQL writes it, with its schema. */
   qualified: string;
-  /** relreplident: its primary key, an index that was chosen, or nothing. */
-  identity: 'd' | 'i' | 'n';
+  /** relreplident: its primary key, an index that was chosen, or nothing; or one that what is published does not fit. */
+  identity: 'd' | 'i' | 'n' | 'unfit';
   sizeBytes: number;
   updates: boolean;
   deletes: boolean;
@@ -32,24 +32,22 @@ export interface Published {
 
 /** The oldest tables first, so that a new one moves none of the others. */
 export function judgePublished({ database, tables }: Published): Judged[] {
-  const rest = tables.slice(mostAlerts);
-  return [...tables.slice(0, mostAlerts).map(judgeTable), ...(rest.length > 0 ? [judgeRest(rest, database)] : [])];
+  const byAge = [...tables].sort((a, b) => a.oid - b.oid);
+  const rest = byAge.slice(mostAlerts);
+  return [...byAge.slice(0, mostAlerts).map(judgeTable), ...(rest.length > 0 ? [judgeRest(rest, database)] : [])];
 }
 
 function judgeTable(table: PublishedTable): Judged {
   const { schema, name, oid, qualified, sizeBytes, publications, usableIndex, updates, deletes } = table;
-  const cure = usableIndex
-    ? `alter table ${qualified} replica identity using index ${usableIndex};`
-    : `alter table ${qualified} add primary key (…); or, which writes each old row to the WAL as a whole: alter table ${qualified} replica identity full;`;
   return {
     database: null,
     fingerprint: qualified,
     severity: 'warning',
-    title: `${actionsOf(table)} of ${qualified} fail: it is published and has no replica identity`,
+    title: `${actionsOf(table)} of ${qualified} fail: it is published and ${titles[table.identity]}`,
     summary: [
       `${causes[table.identity]}, so a subscriber could not tell which row is meant, and PostgreSQL refuses the statement.`,
       `Published by ${publications.join(', ')}. ${inBytes(sizeBytes)}. Inserts go on.`,
-      cure,
+      cureOf(table),
     ].join('\n'),
     subject: { kind: 'table', schema, name, oid, table: qualified },
     facts: { publications, updates, deletes, identity: table.identity, usableIndex, sizeBytes },
@@ -58,11 +56,27 @@ function judgeTable(table: PublishedTable): Judged {
   };
 }
 
+const none = 'has no replica identity';
+const titles: Readonly<Record<PublishedTable['identity'], string>> = {
+  d: none,
+  i: none,
+  n: none,
+  unfit: 'its replica identity does not fit',
+};
+
 const causes: Readonly<Record<PublishedTable['identity'], string>> = {
   d: 'It has no primary key that is valid and not deferrable',
   i: 'The index that was its replica identity is gone, or cannot be used',
   n: 'It is told to have none (replica identity nothing)',
+  unfit: 'Columns that are left out belong to its replica identity, or the row filter looks at others',
 };
+
+function cureOf({ qualified, identity, usableIndex }: PublishedTable): string {
+  if (identity === 'unfit')
+    return 'Publish all columns of its replica identity, and filter by these alone: alter publication … set table …;';
+  if (usableIndex) return `alter table ${qualified} replica identity using index ${usableIndex};`;
+  return `alter table ${qualified} add primary key (…); or, which writes each old row to the WAL as a whole: alter table ${qualified} replica identity full;`;
+}
 
 function actionsOf({ updates, deletes }: PublishedTable): string {
   return [updates ? 'updates' : '', deletes ? 'deletes' : ''].filter(Boolean).join(' and ');

@@ -34,6 +34,13 @@ with recursive
     join pg_catalog.pg_class p on p.oid = h.inhparent
     where l.relispartition
   ),
+  owned as (
+    select l.oid
+    from lineage l
+    join pg_catalog.pg_depend d on d.objid = l.ancestor
+    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+      and d.deptype = 'e'
+  ),
   published as (
     select
       l.oid,
@@ -82,13 +89,7 @@ from published p
 join bare b on b.oid = p.oid
 join pg_catalog.pg_namespace n on n.oid = b.relnamespace
 where n.nspname <> '_timescaledb_internal'
-  and not exists (
-    select from pg_catalog.pg_depend d
-    join lineage l on l.ancestor = d.objid
-    where l.oid = b.oid
-      and d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-      and d.deptype = 'e'
-  )
+  and b.oid not in (select o.oid from owned o)
   -- Templates of pg_partman have no rows.
   and not (
     b.relname like 'template\_%'

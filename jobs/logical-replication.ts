@@ -73,9 +73,11 @@ async function readPublished(ask: Ask): Promise<Published> {
   const [publications = {}] = await ask('publications');
   const database = publications['database'] as string;
   if (publications['count'] === 0) return { database, tables: [] };
-  const schemas = publications['maySchemas'] ? await ask('schemas') : [];
+  const isChoosy = publications['mayChoose'] === true;
+  const schemas = isChoosy ? await ask('schemas') : [];
   const params = [schemas.map(({ publication }) => publication), schemas.map(({ schema }) => schema)];
-  return { database, tables: (await ask('tables', params)) as unknown as Published['tables'] };
+  const tables = [...(await ask('tables', params)), ...(isChoosy ? await ask('columns') : [])];
+  return { database, tables: tables as unknown as Published['tables'] };
 }
 
 function unjudgedSubscriptions(subscriptions: readonly Subscription[], isStandby: boolean): Unjudged[] {

@@ -277,6 +277,38 @@ describe.each(majors)('logical-replication, of published tables on PostgreSQL %i
       expect(await titles()).toEqual([`updates and deletes of public.parts ${fail}`]);
     });
 
+  if (major >= 15)
+    it.each([
+      ['columns without its key', 'parts (label)', 'default', 1],
+      ['columns with its key', 'parts (id)', 'default', 0],
+      ['columns, and the whole row is its identity', 'parts (id)', 'full', 1],
+      ['rows by another column', "parts where (label <> 'x')", 'default', 1],
+      ['rows by its key', 'parts where (id > 7)', 'default', 0],
+      ['rows by another column, and the whole row is its identity', "parts where (label <> 'x')", 'full', 0],
+    ])('finds what its replica identity does not fit: %s', async (_, table, identity, findings) => {
+      await database.run('alter table parts add primary key (id)');
+      await database.run(`alter table parts replica identity ${identity}`);
+      await database.run(`create publication shop for table ${table}`);
+      await (findings > 0 ? expect(update()).rejects.toMatchObject({ code: '42P10' }) : update());
+      const found = `updates and deletes of public.parts fail: it is published and its replica identity does not fit`;
+      expect(await titles()).toEqual(Array(findings).fill(found));
+    });
+
+  it('leaves what belongs to an extension alone', async () => {
+    await database.run('create publication shop for all tables');
+    expect(await titles()).toHaveLength(1);
+    await database.run('alter extension plpgsql add table parts');
+    expect(await titles()).toEqual([]);
+    await database.run('alter extension plpgsql drop table parts');
+  });
+
+  it('does not call a database well whose subscriptions it may not see', async () => {
+    await database.run('revoke select on pg_stat_subscription from public');
+    const seen = await check();
+    await database.run('grant select on pg_stat_subscription to public');
+    expect(seen).toMatchObject({ outcome: 'error', findings: [], covered: [] });
+  });
+
   it('tells ten, and how many more there are', async () => {
     for (let number = 1; number <= 12; number++) await database.run(`create table log_${number} (id integer)`);
     await database.run('create unlogged table scratch (id integer)');
