@@ -18,6 +18,7 @@ import { executeRun } from './remedy/execute.ts';
 import { expireProposals } from './remedy/expire.ts';
 import { recoverRun } from './remedy/recover.ts';
 import type { Runbook } from './remedy/runbook.ts';
+import { beginScheduled, holdRun } from './remedy/schedule.ts';
 import { openChat } from './slack/bolt.ts';
 import type { SlackContext } from './slack/context.ts';
 import { drainChannel } from './slack/drain.ts';
@@ -83,30 +84,39 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     return settings;
   };
 
-  const look = async (jobName: string, targetName: string, thresholds: Record<string, number>): Promise<Checked> => {
+  const look = async (
+    jobName: string,
+    targetName: string,
+    thresholds: Record<string, number>,
+    only: string | null = null,
+  ): Promise<Checked> => {
     const [job, target] = [byName.get(jobName), targets.get(targetName)];
     if (!job || !target) throw new Error(`no job ${jobName} on a target ${targetName}`);
     const memory = job.remember ? await readMemory(state.pool, jobName, targetName) : {};
     const readPast = (ofJob: string, days: number) => readSamples(state.pool, { target: targetName, job: ofJob, days });
     const readAll = (ofJob: string) => readMemories(state.pool, ofJob, [...targets.keys()]);
-    const checked = await checkTarget(job, { ...target, memory, readPast, readMemories: readAll }, thresholds);
+    const isChosen = only === null ? target.isChosen : (database: string) => database === only;
+    const known = { memory, readPast, readMemories: readAll };
+    const checked = await checkTarget(job, { ...target, ...known, ...(isChosen ? { isChosen } : {}) }, thresholds);
     metrics.countCheck(jobName, checked.result.outcome, checked.result.durationMs / 1000);
     return checked;
   };
+  const stopping = new AbortController();
   const remedy: RemedyContext = {
     pool: state.pool,
     runbooks,
     jobs: byName,
     targets,
-    recheck: async (job, target, everything) => {
+    recheck: async (job, target, { everything, database = null }) => {
       const { thresholds } = settingsOf(job);
       const zero = Object.fromEntries(Object.keys(thresholds).map((name) => [name, 0]));
-      return (await look(job, target, everything ? zero : thresholds)).result;
+      return (await look(job, target, everything ? zero : thresholds, database)).result;
     },
     nudges: queues,
     log,
     owner: randomUUID(),
     leaseSeconds: timing.leaseSeconds,
+    stopping: stopping.signal,
   };
   const checkNow = async (job: string, target: string): Promise<Checked> => {
     const { thresholds, afterSeconds } = settingsOf(job);
@@ -148,6 +158,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
           await checkNow(job, target);
       },
       run: async (id) => {
+        await holdRun(remedy, id);
         await executeRun(remedy, id);
         await recoverRun(remedy, id);
       },
@@ -159,6 +170,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   const sweep = [
     () => expireProposals(remedy),
+    () => beginScheduled(remedy),
     async () => {
       for (const id of await findDueRuns(state.pool)) await queues.run(id);
     },
@@ -198,6 +210,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     httpPort: http.port,
     stop: async () => {
       isStopping = true;
+      stopping.abort();
       log.info({ patienceSeconds: timing.patienceSeconds }, 'stopping: no new claims');
       const working = [ticks.stop(), chat.stop(), sweeping.stop(), heads.stop(), queues.stopWorking()];
       if (!(await within(timing.patienceSeconds * 1000, working, log))) await within(closeMs, [giveBack(remedy)], log);
