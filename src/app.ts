@@ -60,7 +60,7 @@ const closeMs = 2_000;
 
 /** Wires the service and starts it. Throws state-unreachable or state-newer; an unreachable Slack or target does not stop it. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, jobs, runbooks, log, timing = usualTiming } = options;
+  const { config, jobs, log, timing = usualTiming } = options;
   const state = new StateDatabase(config.state.url, log);
   await state.start().catch(async (error) => {
     await state.close();
