@@ -26,6 +26,8 @@ describe('the minimal configuration', () => {
           policies: 'production',
           channel: 'C0123456789',
           timezone: 'UTC',
+          windows: [],
+          freezes: [],
           report: '0 0 9 * * 1',
           protect: [],
           databases: [],
