@@ -8,7 +8,7 @@ import { appendAudit } from '../state/audit.ts';
 import { addThreadLine, wantAlertCard } from '../state/cards.ts';
 import type { Queryable } from '../state/database.ts';
 import type { InboxItem } from '../state/inbox.ts';
-import { askAgain, askByHand } from './ask.ts';
+import { askAgain, askByHand, askForReported } from './ask.ts';
 import type { SlackContext } from './context.ts';
 import { pause, resume } from './pause.ts';
 
@@ -24,6 +24,7 @@ export type ItemKind =
   | 'deny'
   | 'acknowledge'
   | 'ask-again'
+  | 'propose'
   | 'run'
   | 'stop'
   | 'resolve'
@@ -38,6 +39,7 @@ const handlers: Record<ItemKind, Handler> = {
   deny: (context, db, item) => decideItem(context, db, { item, verdict: 'no' }),
   acknowledge,
   'ask-again': askAgain,
+  propose: askForReported,
   run: askByHand,
   stop,
   resolve,

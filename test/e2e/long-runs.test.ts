@@ -12,6 +12,7 @@ const channel = 'C0OPS';
 const [mira, tom, ana] = ['U0MIRA', 'U0TOM', 'U0ANA'];
 const progress: RunProgress = {
   phase: 'building index: scanning table',
+  phaseSince: 0,
   percent: 62,
   etaSeconds: 430,
   waitsFor: 'pid 812 (reporting, idle in transaction for 15 min)',

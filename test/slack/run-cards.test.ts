@@ -9,6 +9,7 @@ import { textOf } from '../support/slack/people.ts';
 
 const progress: RunProgress = {
   phase: 'building index: scanning table',
+  phaseSince: 0,
   percent: 62,
   etaSeconds: 430,
   waitsFor: null,
@@ -51,6 +52,8 @@ function run(state: RunState, changes: Partial<ShownRun> = {}, of: Plan = plan):
     ahead: null,
     startsAt: null,
     progress: null,
+    sizeBytes: null,
+    undo: null,
     stopBy: null,
     stopReason: null,
     does: 'rebuilds it',

@@ -69,6 +69,7 @@ export async function openRemedy(options: RemedyOptions): Promise<Remedy> {
     log,
     owner: 'test',
     leaseSeconds: 15,
+    stopping: new AbortController().signal,
   };
   const approve = (run: StoredRun) => decide(context, run);
   const execute = async (run: StoredRun) => {
@@ -111,6 +112,7 @@ function openTarget(
     name,
     environment: 'production',
     channel: 'C0OPS',
+    actingPids: new Set(),
     calendar: { timezone: 'UTC', windows: [], freezes: [], ...calendar },
     nodes: [{ name: 'main', reader, lane, actionUrls: { signal: signalUrl, ...actions } }],
     protectedBecause: protectedBecause({ ownPids: () => reader.pids(), names: protect }),

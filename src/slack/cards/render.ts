@@ -45,11 +45,15 @@ function renderRun(run: ShownRun, { isPaused, timezone }: { isPaused: boolean; t
   return {
     text: `${title} (${run.state})`,
     blocks: [
-      section(`🔧 *${plain(title)}*${asker} · ${originOf(run) ?? 'no detector sees this'}`),
+      section(`🔧 *${plain(title)}*${asker} · ${whyOf(run)}`),
       ...(run.state === 'proposed' ? [] : [context(oneLine(run.does, 300))]),
       ...runBlocks({ run, timezone, isPaused }),
       ...again,
       context(`R-${run.id} · plan ${run.planHash.slice(0, 12)}`),
     ],
   };
+}
+
+function whyOf(run: ShownRun): string {
+  return originOf(run) ?? (run.alertId === null ? 'no detector sees this' : `for A-${run.alertId}`);
 }

@@ -1,6 +1,6 @@
 import type { KnownBlock } from '@slack/types';
 import type { Text } from '../../model.ts';
-import { isLasting, type Plan, readPlan, sqlOf } from '../../remedy/plan.ts';
+import { isLasting, type Plan, readPlan, sqlOf, statementsOf } from '../../remedy/plan.ts';
 import { listPeople } from '../../remedy/policy.ts';
 import { clock, plain, preformatted, toMrkdwn } from '../text.ts';
 import { button, context, section } from './elements.ts';
@@ -46,13 +46,14 @@ function proposedBlocks({ run, timezone, isPaused }: RunView, plan: Plan): Known
   const needsTyping = plan.policy.asker === 'typed' && run.askedBy !== null;
   return [
     section(`*Fix: ${run.runbook}* (risk: ${run.risk})${origin ? ` · ${origin}` : ''} · ${plain(run.does, 1_500)}`),
-    preformatted(sqlOf(plan, 'act') ?? ''),
+    ...statementsOf(plan, 'act').map(({ sql }) => preformatted(sql)),
     {
       type: 'actions',
       block_id: `run-${run.id}`,
       elements: [
         button('approve', 'Approve', { value, style: 'primary', ...(isByHand ? { confirm: seenByNobody } : {}) }),
         button('deny', 'Deny', { value, style: 'danger' }),
+        button('plan', 'Plan …', { value: `run:${run.id}` }),
         ...(needsTyping ? [button('approve-alone', 'Approve alone …', { value })] : []),
       ],
     },
