@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Service } from '../../src/app.ts';
 import { type Hold, holdIn, ledger, readIndexes } from '../runbooks/reindex-phases.ts';
-import { type BotOptions, startBot } from '../support/bot.ts';
+import { startBot } from '../support/bot.ts';
 import { auditKinds, untilRun } from '../support/decision.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { createDatabase, type Database, newest } from '../support/servers.ts';
@@ -30,16 +30,15 @@ afterEach(async () => {
 
 /** With the service's own timing: a lost worker would go unnoticed for most of a minute. */
 async function start(): Promise<Service> {
-  const [monitorUrl, signalUrl, keeper] = ['monitor', 'actor', 'keeper'].map((user) => watched.url(user));
-  const actions = { maintain: keeper, ddl: keeper } as NonNullable<BotOptions['actions']>;
   const bot = await startBot({
     slack,
     stateUrl: state.url(),
-    monitorUrl: monitorUrl ?? '',
-    signalUrl: signalUrl ?? '',
-    actions,
+    monitorUrl: watched.url('monitor'),
+    signalUrl: watched.url('actor'),
+    maintainUrl: watched.url('keeper'),
   });
   bots.push(bot);
+  await until('it to be connected', () => slack.connected === bots.length);
   return bot;
 }
 
@@ -74,10 +73,8 @@ it('a rebuild outlives a deploy: the next one adopts it at once, shows how far i
   const old = await start();
   const ts = await rebuild();
   const pids = await acting();
-  await cardSays(ts, /running/);
-  await until('how far it is', async () => (await progress())?.phase === 'building index');
+  await cardSays(ts, /building index/);
   await start();
-  await until('both to be connected', () => slack.connected === 2);
   const stoppedAt = Date.now();
   await old.stop();
   expect(Date.now() - stoppedAt).toBeLessThan(8_000);

@@ -126,5 +126,5 @@ async function click(world: World, { context }: Replica, step: Step & { what: 'c
   if (!run || !person) throw new Error('no such run or person');
   const { id: runId, planHash } = run;
   const pressed = { runId, planHash, person, verdict: step.verdict, typed: null, trace: 'test' };
-  await transaction(context.pool, (db) => decideRun(db, pressed));
+  await transaction(context.pool, (db) => decideRun(context, db, pressed));
 }

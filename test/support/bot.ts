@@ -7,7 +7,6 @@ import { jobs } from '../../jobs/index.ts';
 import { type Service, startService, type Timing } from '../../src/app.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { createLog } from '../../src/log.ts';
-import type { RunbookClass } from '../../src/model.ts';
 import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
 import type { StrictSlack } from './slack.ts';
 
@@ -18,8 +17,7 @@ export interface BotOptions {
   /** Monitoring and signal logins of the one target, `shop`. */
   monitorUrl: string;
   signalUrl?: string;
-  /** Logins of further classes. */
-  actions?: Partial<Record<RunbookClass, string>>;
+  maintainUrl?: string;
   approvers?: string[];
   /** People needed for medium risk, 1 unless told. */
   people?: number;
@@ -38,8 +36,7 @@ export interface BotOptions {
 
 /** A configuration with the shortest schedules and lowest thresholds, for one target. */
 export function configText(options: BotOptions): string {
-  const { slack, stateUrl, redisUrl, monitorUrl, signalUrl, approvers = ['U0MIRA', 'U0TOM'], people = 1 } = options;
-  const logins = { ...(signalUrl ? { signal: signalUrl } : {}), ...options.actions };
+  const { slack, stateUrl, redisUrl, monitorUrl, approvers = ['U0MIRA', 'U0TOM'], people = 1 } = options;
   const quick = 'schedule: "* * * * * *", after: 0s';
   return `
 state: { url: ${JSON.stringify(stateUrl)} }
@@ -60,7 +57,7 @@ ${options.target ?? ''}
     nodes:
       - url: ${JSON.stringify(monitorUrl)}
         name: primary
-${Object.keys(logins).length > 0 ? `        actions: ${JSON.stringify(logins)}` : ''}
+        actions: { ${actionsOf(options)} }
 ${options.targets ?? ''}
 jobs:
   lock-chains: ${options.lockChains ?? `{ ${quick}, thresholds: { minWaitSeconds: 0.2, criticalWaitSeconds: 600, criticalVictims: 100 } }`}
@@ -68,6 +65,11 @@ jobs:
 ${options.jobs ?? ''}
 ${turnOffAllBut(['lock-chains', 'long-transactions'], options.jobs ?? '')}
 `;
+}
+
+function actionsOf({ signalUrl: signal, maintainUrl: maintain }: BotOptions): string {
+  const urls = Object.entries({ signal, maintain }).filter(([, url]) => url !== undefined);
+  return urls.map(([name, url]) => `${name}: ${JSON.stringify(url)}`).join(', ');
 }
 
 function turnOffAllBut(names: readonly string[], written: string): string {
