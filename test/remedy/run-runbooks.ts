@@ -1,55 +1,35 @@
-import { parseRunbook, type Runbook } from '../../src/remedy/runbook.ts';
+import type { Runbook } from '../../src/remedy/runbook.ts';
+import { makeRunbook } from '../support/made-runbook.ts';
 
 /** A row for each time that an act is carried out. */
 export const acts = 'create table acts (run text); grant select, insert on acts to actor, keeper';
 
-/** Two runbooks that add such a row: at once, and in a statement that may last. */
-export const rowRunbooks: ReadonlyMap<string, Runbook> = new Map(
+const verify = `select exists (select from public.acts where run = :'label') as is_there`;
+const addAfter = (seconds: number) =>
+  `insert into public.acts (run) select :'label' from pg_catalog.pg_sleep(${seconds}) returning true as added`;
+
+/** Two runbooks that add such a row: almost at once, and in a statement that may last and be stopped. */
+export const rowRunbooks: ReadonlyMap<string, Runbook> = new Map([
   [
-    parse('quick-row', { class: 'signal', seconds: 0.03, statement: '2s', isAboutPid: true }),
-    parse('slow-row', { class: 'maintain', seconds: 1.3, statement: '0', isAboutPid: false }),
-  ].map((runbook) => [runbook.name, runbook]),
-);
-
-interface Kind {
-  class: string;
-  seconds: number;
-  statement: string;
-  isAboutPid: boolean;
-}
-
-function parse(name: string, kind: Kind): Runbook {
-  const { runbook, problems } = parseRunbook(markdown(kind), `runbooks/${name}.md`);
-  if (!runbook) throw new Error(problems.join('\n'));
-  return runbook;
-}
-
-function markdown(kind: Kind): string {
-  return `---
-title: Adds a row
-for: [manual]
-risk: medium
-class: ${kind.class}
-node: primary
-params:
-  label: { type: text, about: which row }
-${kind.isAboutPid ? '  pid: { type: integer, about: a session that must be there }' : ''}
-locks: none
-stop_when: never
-undo: none
-timeouts: { statement: ${kind.statement}, lock: 100ms, verify: 100ms }
----
-
-\`\`\`sql precondition
-select 1 ${kind.isAboutPid ? `from pg_catalog.pg_stat_activity where pid = :'pid'::int` : ''}
-\`\`\`
-
-\`\`\`sql act
-insert into public.acts (run) select :'label' from pg_catalog.pg_sleep(${kind.seconds}) returning true as added
-\`\`\`
-
-\`\`\`sql verify
-select exists (select from public.acts where run = :'label') as is_there
-\`\`\`
-`;
-}
+    'quick-row',
+    makeRunbook('quick-row', {
+      class: 'signal',
+      params: { label: 'text', pid: 'integer' },
+      statement: '2s',
+      precondition: `select from pg_catalog.pg_stat_activity where pid = :'pid'::int`,
+      act: addAfter(0.03),
+      verify,
+    }),
+  ],
+  [
+    'slow-row',
+    makeRunbook('slow-row', {
+      class: 'maintain',
+      params: { label: 'text' },
+      statement: '0',
+      precondition: 'select',
+      act: addAfter(1.3),
+      verify,
+    }),
+  ],
+]);
