@@ -3,7 +3,15 @@ import { countSignals } from '../state/runs.ts';
 import { readPause } from '../state/switches.ts';
 import { findTwins } from '../state/targets.ts';
 import { probeSql, toProbe } from '../targets/probe.ts';
+import { noOtherWork, noQueuedDdl, noWraparoundVacuum } from './guard-activity.ts';
 import { maySignal, notProtected, stillTrue } from './guard-backend.ts';
+import { whyBlind } from './guard-blind.ts';
+import { spaceIsForPeople, withinStopLimits } from './guard-budget.ts';
+import { notJustRebuilt, oneDropADay } from './guard-history.ts';
+import { mayAct } from './guard-privilege.ts';
+import { sameRelation, workable } from './guard-relation.ts';
+import { noOldTransactions, noPreparedTransaction } from './guard-transactions.ts';
+import { soundVersion } from './guard-version.ts';
 import { type Guard, type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** DEFAULTS: at most this many signals on a target within ten minutes. */
@@ -19,6 +27,19 @@ const guards: readonly Guard[] = [
   rightNode,
   onePrimary,
   noTwin,
+  sameRelation,
+  workable,
+  mayAct,
+  soundVersion,
+  notJustRebuilt,
+  oneDropADay,
+  withinStopLimits,
+  spaceIsForPeople,
+  noWraparoundVacuum,
+  noOtherWork,
+  noQueuedDdl,
+  noPreparedTransaction,
+  noOldTransactions,
   notProtected,
   maySignal,
   stillTrue,
@@ -29,7 +50,7 @@ const guards: readonly Guard[] = [
 export async function runGuards(input: GuardInput): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   for (const guard of guards) {
-    const verdict = await guard(input);
+    const verdict = await guard(input).catch((error) => whyBlind(guard, input, error));
     if (verdict) verdicts.push(verdict);
     if (verdict?.ok === false) break;
   }
@@ -113,7 +134,8 @@ async function stillFound({ context, run, plan }: GuardInput): Promise<Verdict |
     (one) =>
       one.fingerprint === alert.fingerprint &&
       one.node === plan.node &&
-      one.runbooks.some((offer) => offer.name === plan.runbook && sameParams(offer.params, plan.params)),
+      (plan.database === null || one.database === plan.database) &&
+      one.runbooks.some((offer) => offer.name === plan.runbook && isWithin(offer.params, plan.params)),
   );
   if (found) return yes(`${alert.job} still finds it`);
   return no(`${alert.job} ${whyNotFound(result.unjudged, result.reason)}`);
@@ -124,7 +146,7 @@ function whyNotFound(unjudged: readonly Unjudged[], reason: string | null): stri
   return blind ? `cannot judge it now: ${blind}` : 'was asked again and no longer finds this trouble';
 }
 
-function sameParams(a: Record<string, string>, b: Record<string, string>): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+/** What the plan knows beyond the offer was read from the server when it was made. */
+function isWithin(offered: Record<string, string>, planned: Record<string, string>): boolean {
+  return Object.entries(offered).every(([key, value]) => planned[key] === value);
 }

@@ -1,0 +1,26 @@
+import pg from 'pg';
+import { describeHolder, findHolders } from './lock-holders.ts';
+import { relationOf } from './plan.ts';
+import { type Guard, type GuardInput, no, type Verdict } from './verdict.ts';
+
+/** Of a lost connection, or a server that ends it: then there is nothing to judge, and nothing to act with. */
+const lost = /^(?:08|57P)/;
+
+/** A guard whose question the server refused cannot judge, and so it refuses. Throws what is no answer of a server. */
+export async function whyBlind(guard: Guard, input: GuardInput, error: unknown): Promise<Verdict> {
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined || lost.test(error.code)) throw error;
+  const question = guard.name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  const blind = `cannot judge "${question}"`;
+  if (error.code === '55P03') return no(`${blind}: ${await whoLocks(input)}; try again when it has ended`);
+  if (error.code === '57014') return no(`${blind}: the server gave no answer in time (57014); try again`);
+  return no(`${blind}: the server refused the question (SQLSTATE ${error.code})`);
+}
+
+async function whoLocks({ session, plan }: GuardInput): Promise<string> {
+  const relation = relationOf(plan);
+  const holders = relation ? await findHolders(session, [relation.oid, relation.table]) : [];
+  const holder = holders.find(({ mode }) => mode === 'AccessExclusiveLock');
+  return holder
+    ? `${describeHolder(holder)}, so that nobody can look`
+    : 'what has to be read is locked by another session (55P03)';
+}
