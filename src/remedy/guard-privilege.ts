@@ -2,18 +2,32 @@ import { type ActKind, actsOf } from './act-kind.ts';
 import { relationOf, statementsOf } from './plan.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
-interface Rights {
-  /** Names as the server quotes them. */
+/** The role that acts, its name as the server quotes it, and how it stands to a role whose rights it needs. */
+export interface Membership {
   role: string;
+  version: number;
+  isMember: boolean;
+  /** Before 16 a property of the role, since then of each of its memberships. */
+  inherits: boolean;
+}
+
+/** What gives a role the rights of another: to a member which does not inherit them, the same grant again gives nothing. */
+export function adviseGrant(granted: string, { role, version, isMember, inherits }: Membership): string {
+  if (!isMember) return `grant ${granted} to ${role}`;
+  const found = `it is a member of ${granted} and does not inherit its rights (NOINHERIT)`;
+  if (version >= 160_000) return `${found}: grant ${granted} to ${role} with inherit true`;
+  return `${found}: ${inherits ? `grant ${granted} to ${role}` : `alter role ${role} inherit`}`;
+}
+
+interface Rights extends Membership {
+  /** Names as the server quotes them. */
   owner: string;
   schema: string;
   tablespace: string | null;
   name: string;
   tableName: string;
-  version: number;
   isOwnerSuperuser: boolean;
   owns: boolean;
-  isMember: boolean;
   ownsDatabase: boolean;
   maintains: boolean;
   usesSchema: boolean;
@@ -28,6 +42,7 @@ const rightsSql = `
     format('%I.%I', tn.nspname, t.relname) as "tableName", current_setting('server_version_num')::int as version,
     o.rolsuper as "isOwnerSuperuser",
     pg_has_role(current_user, c.relowner, 'usage') as owns, pg_has_role(current_user, c.relowner, 'member') as "isMember",
+    (select me.rolinherit from pg_catalog.pg_roles me where me.rolname = current_user) as inherits,
     pg_has_role(current_user, d.datdba, 'usage') as "ownsDatabase",
     case when current_setting('server_version_num')::int >= 170000 then has_table_privilege(t.oid, 'MAINTAIN')
          else false end as maintains,
@@ -80,11 +95,7 @@ const toDo: Record<Exclude<ActKind, 'other'>, string> = {
 function whyNotOwner(kind: Exclude<ActKind, 'other'>, rights: Rights): string {
   const { role, owner, name, tableName } = rights;
   const what = `${role} may not ${toDo[kind]} ${name}, which belongs to ${owner}`;
-  if (rights.isMember) {
-    const cure =
-      rights.version >= 160_000 ? `grant ${owner} to ${role} with inherit true` : `alter role ${role} inherit`;
-    return `${what}: it is a member of ${owner} and does not inherit its rights (NOINHERIT): ${cure}`;
-  }
+  if (rights.isMember) return `${what}: ${adviseGrant(owner, rights)}`;
   if ((kind === 'vacuum' || kind === 'analyze') && rights.version >= 170_000)
     return `${what}: grant maintain on ${tableName} to ${role}`;
   if (rights.isOwnerSuperuser)

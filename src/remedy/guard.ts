@@ -8,7 +8,8 @@ import { maySignal, notProtected, stillTrue } from './guard-backend.ts';
 import { whyBlind } from './guard-blind.ts';
 import { spaceIsForPeople, withinStopLimits } from './guard-budget.ts';
 import { notJustRebuilt, oneDropADay } from './guard-history.ts';
-import { mayAct } from './guard-privilege.ts';
+import { sameInstance } from './guard-instance.ts';
+import { adviseGrant, type Membership, mayAct } from './guard-privilege.ts';
 import { sameRelation, workable } from './guard-relation.ts';
 import { noOldTransactions, noPreparedTransaction } from './guard-transactions.ts';
 import { soundVersion } from './guard-version.ts';
@@ -24,6 +25,7 @@ const guards: readonly Guard[] = [
   directConnection,
   mayRead,
   sameServer,
+  sameInstance,
   rightNode,
   onePrimary,
   noTwin,
@@ -80,11 +82,13 @@ async function directConnection({ session }: GuardInput): Promise<Verdict | null
 /** Without it every session looks changed, and a standby hides its timeline: who cannot see must not say "gone". */
 async function mayRead({ session }: GuardInput): Promise<Verdict | null> {
   const { rows } = await session.query(
-    `select quote_ident(current_user) as role, pg_has_role(current_user, 'pg_read_all_stats', 'usage') as sees`,
+    `select quote_ident(current_user) as role, pg_has_role(current_user, 'pg_read_all_stats', 'usage') as sees,
+       pg_has_role(current_user, 'pg_read_all_stats', 'member') as "isMember", me.rolinherit as inherits,
+       current_setting('server_version_num')::int as version
+     from pg_roles me where me.rolname = current_user`,
   );
-  return rows[0]?.['sees'] === true
-    ? null
-    : no(`the action role cannot see other sessions: grant pg_read_all_stats to ${rows[0]?.['role']}`);
+  const { sees, ...member } = rows[0] as unknown as Membership & { sees: boolean };
+  return sees ? null : no(`the action role cannot see other sessions: ${adviseGrant('pg_read_all_stats', member)}`);
 }
 
 /** Asked in the very words the plan was made from: the timeline of the last checkpoint lags behind a promotion. */
