@@ -40,7 +40,8 @@ export async function noOtherWork({ session, plan }: GuardInput): Promise<Verdic
   if (!relation) return null;
   const { rows } = await session.query(worksSql, [relation.table]);
   const work = rows[0] as unknown as (Holder & { what: string; phase: string }) | undefined;
-  if (!work) return yes('nobody else maintains the table');
+  // An autovacuum is told of by its lock: it would give way, or it does not.
+  if (!work || work.backendType === 'autovacuum worker') return yes('nobody else maintains the table');
   return no(`${describeSession(work)} is at the table already: ${work.what}, ${work.phase}; wait until it has ended`);
 }
 

@@ -1,5 +1,5 @@
 import { actsOf, buildsIndex } from './act-kind.ts';
-import { describeSession, type Holder } from './lock-holders.ts';
+import { describeSession } from './lock-holders.ts';
 import { type Plan, relationOf } from './plan.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
@@ -36,12 +36,19 @@ export async function noOldTransactions({ session, plan }: GuardInput): Promise<
   const relations = waitsOn(plan);
   if (!relations) return null;
   const { rows } = await session.query(waitedForSql, [relations, buildsIndex(plan)]);
-  const [oldest] = rows as unknown as (Holder & { seconds: number })[];
+  return judgeWaits(rows as unknown as Waited[]);
+}
+
+type Waited = Parameters<typeof describeSession>[0] & { seconds: number };
+
+/** Pure; the oldest comes first. */
+export function judgeWaits(waited: readonly Waited[]): Verdict {
+  const [oldest] = waited;
   if (!oldest) return yes('waits for no transaction now');
-  const count = rows.length === 1 ? '1 transaction' : `${rows.length} transactions, the oldest is`;
+  const count = waited.length === 1 ? '1 transaction' : `${waited.length} transactions, the oldest is`;
   const waits = `for ${count} ${describeSession(oldest)}`;
   return oldest.seconds > oldSeconds
-    ? no(`it would wait ${waits}: such a one, older than 15 min, may last; end it first, or wait until it has ended`)
+    ? no(`it would wait ${waits}: one that is older than 15 min may last; end it, or wait until it has ended`)
     : yes(`waits ${waits}`);
 }
 
