@@ -1,14 +1,14 @@
 import { readSentWithinADay, readSucceeded } from '../state/run-history.ts';
 import { actsOf } from './act-kind.ts';
 import { formatSeconds } from './before-after.ts';
-import { openPlan, relationOf, statementsOf } from './plan.ts';
+import { openPlan, relationOf, statementsOf, tableOf } from './plan.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** An index that swells again so soon has another trouble, which another rebuild hides and does not mend. */
 const coolDownDays = 7;
 
 /** By name and table: a rebuilt index has another oid. An invalid one is rebuilt whenever it is. */
-export async function notJustRebuilt({ context, session, plan, run }: GuardInput): Promise<Verdict | null> {
+export async function notJustRebuilt({ context, session, plan }: GuardInput): Promise<Verdict | null> {
   const relation = relationOf(plan);
   if (!relation || !actsOf(plan).includes('reindex')) return null;
   const { rows } = await session.query('select indisvalid as valid from pg_index where indexrelid = $1::oid', [
@@ -16,7 +16,7 @@ export async function notJustRebuilt({ context, session, plan, run }: GuardInput
   ]);
   if (rows[0]?.['valid'] === false) return null;
   const { target, runbook } = plan;
-  const earlier = await readSucceeded(context.pool, { target, runbook, relation: run.relation, days: coolDownDays });
+  const earlier = await readSucceeded(context.pool, { target, runbook, relation: tableOf(plan), days: coolDownDays });
   const last = earlier.find((one) => {
     const its = relationOf(openPlan(one.plan, one.planHash));
     return its?.schema === relation.schema && its.name === relation.name;

@@ -64,7 +64,9 @@ export async function runGuards(input: GuardInput): Promise<Verdict[]> {
 export async function weighGuards(input: GuardInput): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   for (const guard of guards) {
-    const verdict = await guard(input).catch((error) => no(`cannot be judged: ${explain(error)}`));
+    const verdict = await guard(input)
+      .catch((error) => whyBlind(guard, input, error))
+      .catch((error) => no(`cannot be judged: ${explain(error)}`));
     if (verdict) verdicts.push(verdict);
   }
   return verdicts;
