@@ -21,7 +21,7 @@ const worksSql = `
   order by a.xact_start
   limit 1`;
 
-/** It cannot be waited for, nor should it be cancelled: another one starts at once, and what it did is lost. */
+/** It gives way to nobody, nor should it be cancelled: what it did is lost, and another one starts at once. */
 export async function noWraparoundVacuum({ session, plan }: GuardInput): Promise<Verdict | null> {
   const relation = relationOf(plan);
   if (!relation) return null;

@@ -21,9 +21,10 @@ export async function whyBlind(guard: Guard, input: GuardInput, error: unknown):
 
 async function whoLocks({ session, plan }: GuardInput): Promise<string> {
   const relation = relationOf(plan);
-  const holders = relation ? await findHolders(session, [relation.oid, relation.table]) : [];
+  const unknown = 'what has to be read is locked by another session (55P03)';
+  if (!relation) return unknown;
+  // The catalog that names sessions may be what is locked.
+  const holders = await findHolders(session, [relation.oid, relation.table]).catch(() => []);
   const holder = holders.find(({ mode }) => mode === 'AccessExclusiveLock');
-  return holder
-    ? `${describeHolder(holder)}, so that nobody can look`
-    : 'what has to be read is locked by another session (55P03)';
+  return holder ? `${describeHolder(holder)}, so that nobody can look` : unknown;
 }

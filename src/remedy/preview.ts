@@ -37,7 +37,8 @@ export async function previewPlan(
   try {
     session = await ActingSession.open(place.url, `pgorderly/plan/${plan.runbook}`, plan.database);
     const verdicts = await weighGuards({ context, run: { id: 0, alertId }, plan, ...place, session });
-    const figures = await readFigures(session, plan);
+    // Read by the precondition: where that fails, its guard has said why.
+    const figures = await readFigures(session, plan).catch((): Figures => nothing.figures);
     const estimate = await estimateAct(context.pool, plan, figures['size_bytes'] ?? null);
     return { ...preview, figures, estimate, verdicts };
   } catch (error) {

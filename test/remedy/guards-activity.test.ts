@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { probeFirstLock } from '../../src/remedy/first-lock.ts';
+import { previewPlan } from '../../src/remedy/preview.ts';
 import { ActingSession } from '../../src/remedy/session.ts';
 import { endOf, expectRefused, pidOf } from '../runbooks/ward.ts';
 import { planOf } from '../support/remedy.ts';
@@ -100,6 +101,20 @@ describe.each(heavy)('who is at the table keeps maintenance out, on PostgreSQL %
     });
     expect(refusalOf(verdicts)).toMatch(/^cannot judge "[a-z ]+": what has to be read is locked by another session/);
     expect(Date.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  it('a plan that is looked at meanwhile says who keeps every guard from looking, and does not hang', async () => {
+    const plan = planOf(await ward.approved());
+    const holder = await inTransaction('lock table shop.orders in access exclusive mode');
+    await holder.query('reindex index shop.orders_idx');
+    const startedAt = Date.now();
+    const { verdicts } = await previewPlan(ward.remedy.context, { plan, does: 'looks', alertId: null });
+    expect(Date.now() - startedAt).toBeLessThan(10_000);
+    expect(saysOf(verdicts)).toContainEqual(
+      expect.stringMatching(
+        `^cannot judge "still true": pid ${pidOf(holder)} \\(migration, role app, idle in transaction, \\d+ s\\) holds access exclusive on it, so that nobody can look; try again`,
+      ),
+    );
   });
 
   it('a question that takes too long, or that is refused, is one that cannot be judged', async () => {
