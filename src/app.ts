@@ -18,6 +18,7 @@ import { executeRun } from './remedy/execute.ts';
 import { expireProposals } from './remedy/expire.ts';
 import { recoverRun } from './remedy/recover.ts';
 import type { Runbook } from './remedy/runbook.ts';
+import { beginScheduled, holdRun } from './remedy/schedule.ts';
 import { openChat } from './slack/bolt.ts';
 import type { SlackContext } from './slack/context.ts';
 import { drainChannel } from './slack/drain.ts';
@@ -159,6 +160,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
           await checkNow(job, target);
       },
       run: async (id) => {
+        await holdRun(remedy, id);
         await executeRun(remedy, id);
         await recoverRun(remedy, id);
       },
@@ -170,6 +172,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   const sweep = [
     () => expireProposals(remedy),
+    () => beginScheduled(remedy),
     async () => {
       for (const id of await findDueRuns(state.pool)) await queues.run(id);
     },

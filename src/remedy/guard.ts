@@ -14,6 +14,7 @@ import { adviseGrant, type Membership, mayAct } from './guard-privilege.ts';
 import { sameRelation, workable } from './guard-relation.ts';
 import { noOldTransactions, noPreparedTransaction } from './guard-transactions.ts';
 import { soundVersion } from './guard-version.ts';
+import { withinWindow } from './guard-window.ts';
 import { type Guard, type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** DEFAULTS: at most this many signals on a target within ten minutes. */
@@ -22,6 +23,7 @@ const maxSignals = 5;
 /** In this order, each with its reason; the first that refuses ends the run. */
 const guards: readonly Guard[] = [
   notPaused,
+  withinWindow,
   blastRadius,
   directConnection,
   mayRead,
