@@ -14,6 +14,7 @@ describe('the minimal configuration', () => {
     expect(config).toEqual({
       state: { url: 'postgres://bot:state-pw@localhost/pgorderly' },
       queue: { redis: null },
+      runbooks: null,
       slack: { mode: 'socket', botToken: 'xoxb-bot', appToken: 'xapp-app', apiUrl: null },
       http: { host: '127.0.0.1', port: 8080 },
       log: { level: 'info' },
