@@ -92,6 +92,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     metrics.countCheck(jobName, checked.result.outcome, checked.result.durationMs / 1000);
     return checked;
   };
+  const stopping = new AbortController();
   const remedy: RemedyContext = {
     pool: state.pool,
     runbooks,
@@ -106,6 +107,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     log,
     owner: randomUUID(),
     leaseSeconds: timing.leaseSeconds,
+    stopping: stopping.signal,
   };
   const checkNow = async (job: string, target: string): Promise<Checked> => {
     const { thresholds, afterSeconds } = settingsOf(job);
@@ -197,6 +199,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     httpPort: http.port,
     stop: async () => {
       isStopping = true;
+      stopping.abort();
       log.info({ patienceSeconds: timing.patienceSeconds }, 'stopping: no new claims');
       const working = [ticks.stop(), chat.stop(), sweeping.stop(), heads.stop(), queues.stopWorking()];
       if (!(await within(timing.patienceSeconds * 1000, working, log))) await within(closeMs, [giveBack(remedy)], log);

@@ -40,4 +40,6 @@ export interface RemedyContext {
   owner: string;
   /** How long a worker may be silent before another one takes its run over. */
   leaseSeconds: number;
+  /** Aborted when this process stops: what lasts is then handed over, not waited for. */
+  stopping: AbortSignal;
 }

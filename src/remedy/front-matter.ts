@@ -42,6 +42,9 @@ const StopWhen = z.strictObject({
   slot_wal: size,
 });
 
+/** Multiples of the precondition's size_bytes: free space that it may take meanwhile, WAL that it may write. */
+const Needs = z.strictObject({ disk: z.number().min(0), wal: z.number().min(0) });
+
 const Timeouts = z.strictObject({ statement: duration, lock: duration, verify: duration });
 
 export type FrontMatter = z.infer<typeof FrontMatter>;
@@ -61,6 +64,7 @@ export const FrontMatter = z.strictObject({
   undo: text,
   /** Settings of the session that acts, beyond the timeouts. */
   settings: z.record(z.string().regex(/^[a-z_]+$/, 'must be the name of a setting'), z.coerce.string()).default({}),
+  needs: Needs.optional(),
   timeouts: Timeouts,
 });
 

@@ -105,3 +105,8 @@ export function statementsOf(plan: Plan, step: Step['step']): Step[] {
 export function sqlOf(plan: Plan, step: Step['step']): string | null {
   return plan.steps.find((one) => one.step === step)?.sql ?? null;
 }
+
+/** One whose statement has no timeout: it is watched from a session of its own, and can be stopped. */
+export function isLasting({ limits }: Plan): boolean {
+  return limits.statementMs === 0;
+}

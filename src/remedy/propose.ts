@@ -7,7 +7,7 @@ import type { RemedyContext, RemedyTarget } from './context.ts';
 import { buildPlan, type Plan, sealPlan, subjectOf, tableOf } from './plan.ts';
 import { proposalLifeSeconds } from './policy.ts';
 
-interface Proposal {
+export interface Proposal {
   offer: Offer;
   plan: Plan;
   text: string;
@@ -60,6 +60,14 @@ function planOffers(input: ProposeInput): Proposal[] {
   const target = input.context.targets.get(input.finding.target);
   if (!target) return [];
   return input.finding.runbooks.flatMap((offer) => planOffer(input, target, offer) ?? []);
+}
+
+/** The plan of the best that a finding offers, made now; null where nothing it offers may be run there. */
+export async function planBest(context: RemedyContext, alertId: number, finding: Finding): Promise<Proposal | null> {
+  const node = context.targets.get(finding.target)?.nodes.find(({ name }) => name === finding.node);
+  if (!node) return null;
+  const probe = await node.reader.probe();
+  return planOffers({ context, alertId, finding, probe })[0] ?? null;
 }
 
 /** Null where the target is observe-only for the runbook's class, or its policy is off. */

@@ -39,6 +39,8 @@ export interface Runbook {
   /** Null: never. */
   stopWhen: StopWhen | null;
   settings: Readonly<Record<string, string>>;
+  /** Multiples of the size that its precondition tells; null where that is no matter. */
+  needs: { disk: number; wal: number } | null;
   undo: string;
   /** Milliseconds; 0 is none. */
   limits: { statementMs: number; lockMs: number; verifyMs: number };
@@ -87,6 +89,7 @@ function assemble(data: FrontMatter, rest: Pick<Runbook, 'name' | 'file' | 'pros
     locks,
     stopWhen: readStopWhen(data.stop_when),
     settings: data.settings,
+    needs: data.needs ?? null,
     undo,
     limits: { statementMs: timeouts.statement, lockMs: timeouts.lock, verifyMs: timeouts.verify },
   };

@@ -28,6 +28,9 @@ export interface StoredRun {
   startsAt: Date | null;
   /** How far it is, while it runs. */
   progress: RunProgress | null;
+  /** Bytes that it works on, and what would take it back: known once it is sent. */
+  sizeBytes: number | null;
+  undo: string | null;
   /** Who asked it to stop, and why. */
   stopBy: string | null;
   stopReason: string | null;
@@ -41,6 +44,8 @@ export interface StoredRun {
 /** How far a run's act is, as its server shows it. */
 export interface RunProgress {
   phase: string;
+  /** Seconds from the act's beginning at which this phase was first seen. */
+  phaseSince: number;
   /** 0 to 100, of this phase; null where the server does not tell. */
   percent: number | null;
   /** Of this phase, at its own rate so far. */
@@ -229,6 +234,8 @@ export function toRun(row: QueryResultRow): StoredRun {
     sentAt: row['sent_at'],
     startsAt: row['starts_at'],
     progress: row['progress'] === null ? null : JSON.parse(row['progress']),
+    sizeBytes: row['size_bytes'] === null ? null : Number(row['size_bytes']),
+    undo: row['undo'],
     stopBy: row['stop_by'],
     stopReason: row['stop_reason'],
     finishedAt: row['finished_at'],

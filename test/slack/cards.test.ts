@@ -98,6 +98,8 @@ function run(sizes: Sizes, state: RunState, id: number): ShownRun {
     follows: null,
     startsAt: null,
     progress: null,
+    sizeBytes: null,
+    undo: null,
     stopBy: null,
     stopReason: null,
     does: long(sizes.text),

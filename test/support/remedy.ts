@@ -66,6 +66,7 @@ export async function openRemedy(options: RemedyOptions): Promise<Remedy> {
     log,
     owner: 'test',
     leaseSeconds: 15,
+    stopping: new AbortController().signal,
   };
   const approve = (run: StoredRun) => decide(context, run);
   const execute = async (run: StoredRun) => {
