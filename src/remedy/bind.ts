@@ -2,7 +2,7 @@ import { PgorderlyError } from '../errors.ts';
 import { type Fence, type StepName, stepNames } from './fences.ts';
 
 import { checkValues } from './params.ts';
-import { quoteIdentifier, quoteLiteral, scan } from './psql.ts';
+import { render } from './psql.ts';
 import type { Runbook, Step } from './runbook.ts';
 import { takes } from './typed.ts';
 
@@ -36,14 +36,4 @@ function fencesFor(runbook: Runbook, step: StepName, major: number): Fence[] {
     throw new PgorderlyError('server-unsupported', `${runbook.name} has no ${step} for PostgreSQL ${major}`);
   const highest = Math.max(...fitting.map(({ versions }) => versions.from));
   return fitting.filter(({ versions }) => versions.from === highest);
-}
-
-function render(sql: string, params: Readonly<Record<string, string>>): string {
-  const pieces = [...scan(sql)].map((piece) => {
-    const isVariable = piece.kind === 'literal' || piece.kind === 'identifier' || piece.kind === 'bare';
-    const value = isVariable && Object.hasOwn(params, piece.name) ? params[piece.name] : undefined;
-    if (value === undefined || piece.kind === 'bare') return value ?? piece.text;
-    return piece.kind === 'literal' ? quoteLiteral(value) : quoteIdentifier(value);
-  });
-  return pieces.join('');
 }

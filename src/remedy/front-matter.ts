@@ -107,11 +107,18 @@ function explain(issue: z.core.$ZodIssue, value: unknown): { path: Path; message
   const { path } = issue;
   const name = path.map(String).join('.') || 'the front matter';
   const found = path.reduce<unknown>((node, step) => (node as Record<PropertyKey, unknown> | undefined)?.[step], value);
+  const within = issue.code === 'invalid_union' ? (issue.errors.find(isOfParts) ?? []) : [];
+  if (within.length > 0) return within.flatMap((one) => explain({ ...one, path: [...path, ...one.path] }, value));
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, path, found) }));
   if (found === null) return [{ path, message: `${name} is empty` }];
   if (found === undefined) return [{ path: path.slice(0, -1), message: `${name} is missing` }];
   return [{ path, message: `${name} ${complaint(issue, found)}` }];
+}
+
+/** Of the ways a value could have been meant, the one that differs only in its parts. */
+function isOfParts(issues: readonly z.core.$ZodIssue[]): boolean {
+  return issues.length > 0 && issues.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys');
 }
 
 function complaint(issue: z.core.$ZodIssue, found: unknown): string {

@@ -12,6 +12,8 @@ const letter = 'A-Za-z_\\u0080-\\uffff';
 /** Neither a no-break space nor any other of Unicode's: those are letters too. */
 const blank = '[ \\t\\n\\r\\f\\v]';
 
+const space = new RegExp(`^${blank}+$`);
+
 /** In the order in which they are tried; after psqlscan.l, where the longest match wins. */
 const rules: [Kind, RegExp][] = [
   ['text', new RegExp(`${blank}+`, 'y')],
@@ -46,6 +48,18 @@ export function* scan(sql: string): Generator<Piece> {
     yield piece;
     at += piece.text.length;
   }
+}
+
+/** The bytes that psql would send: variables filled in, empty lines left out. */
+export function render(sql: string, variables: Readonly<Record<string, string>>): string {
+  const pieces = [...scan(sql)].map((piece) => {
+    const isVariable = piece.kind === 'literal' || piece.kind === 'identifier' || piece.kind === 'bare';
+    if (!isVariable) return space.test(piece.text) ? piece.text.replace(/\n{2,}/g, '\n') : piece.text;
+    const value = Object.hasOwn(variables, piece.name) ? variables[piece.name] : undefined;
+    if (value === undefined || piece.kind === 'bare') return value ?? piece.text;
+    return piece.kind === 'literal' ? quoteLiteral(value) : quoteIdentifier(value);
+  });
+  return pieces.join('');
 }
 
 /** As PQescapeLiteral does it: where there is a backslash, with E and a space before it. */

@@ -1,5 +1,6 @@
 import { findNearest } from '../../config/nearest.ts';
 import type { Text } from '../../model.ts';
+import { readPairs, short } from './pairs.ts';
 
 export const commandNames = ['help', 'check', 'locks', 'run', 'runs', 'report', 'pause', 'resume', 'status'] as const;
 export type CommandName = (typeof commandNames)[number];
@@ -58,7 +59,7 @@ export function parseCommand(text: string, known: Known): Command | Mistake {
     case 'locks':
       return parseLocks(words, known);
     case 'run':
-      return parseRun(words, known);
+      return parseRun(words, text, known);
     case 'report':
       return parseReport(words, known);
     case 'pause':
@@ -105,7 +106,7 @@ function parseLocks([target, ...rest]: string[], known: Known): Command | Mistak
     : wrongWord({ kind: 'target', found: target, known: targets }, example, '/pg locks');
 }
 
-function parseRun([runbook, target, ...pairs]: string[], known: Known): Command | Mistake {
+function parseRun([runbook, target]: string[], text: string, known: Known): Command | Mistake {
   const example = examplesOf(known).run;
   const { runbooks, targets } = known;
   if (runbook === undefined) return wrong(`say which runbook: ${runbooks.join(', ')}`, example);
@@ -114,14 +115,9 @@ function parseRun([runbook, target, ...pairs]: string[], known: Known): Command 
   if (target === undefined) return wrong(`say on which target: ${targets.join(', ')}`, example);
   if (!targets.includes(target))
     return wrongWord({ kind: 'target', found: target, known: targets }, example, `/pg run ${runbook}`);
-  const params = new Map<string, string>();
-  for (const pair of pairs) {
-    const [, name, value] = /^([a-z_]+)=(.*)$/.exec(pair) ?? [];
-    if (name === undefined || value === undefined) return wrong(`"${short(pair)}" is not name=value`, example);
-    if (params.has(name)) return wrong(`${short(name)} is there twice`, example);
-    params.set(name, value);
-  }
-  return { name: 'run', runbook, target, params: Object.fromEntries(params) };
+  // Values may hold spaces: they are read from the text behind the first three words.
+  const read = readPairs(text.replace(/^\s*\S+\s+\S+\s+\S+/, ''));
+  return 'fault' in read ? wrong(read.fault, example) : { name: 'run', runbook, target, params: read.params };
 }
 
 /** Where there is one target, it need not be named. */
@@ -152,8 +148,4 @@ function wrongWord(
   return nearest === null
     ? { mistake: [`${what} There are: ${known.join(', ')}. For example: `, { code: example }] }
     : { mistake: [`${what} Did you mean `, { code: `${before} ${nearest}` }, '? For example: ', { code: example }] };
-}
-
-function short(words: string): string {
-  return words.length > 60 ? `${words.slice(0, 60)}…` : words;
 }
