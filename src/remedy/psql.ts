@@ -63,13 +63,13 @@ export function render(sql: string, variables: Readonly<Record<string, string>>)
 }
 
 /** As PQescapeLiteral does it: where there is a backslash, with E and a space before it. */
-export function quoteLiteral(value: string): string {
+function quoteLiteral(value: string): string {
   const quoted = `'${value.replaceAll("'", "''")}'`;
   return quoted.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted;
 }
 
 /** As PQescapeIdentifier does it: always quoted. */
-export function quoteIdentifier(value: string): string {
+function quoteIdentifier(value: string): string {
   return `"${value.replaceAll('"', '""')}"`;
 }
 
