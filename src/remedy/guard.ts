@@ -119,7 +119,7 @@ async function stillFound({ context, run, plan }: GuardInput): Promise<Verdict |
   );
   const alert = rows[0];
   if (!alert) return no('its alert is gone');
-  const result = await context.recheck(alert.job, plan.target, false);
+  const result = await context.recheck(alert.job, plan.target, { everything: false, database: plan.database });
   const found = result.findings.find(
     (one) =>
       one.fingerprint === alert.fingerprint &&

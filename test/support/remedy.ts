@@ -106,6 +106,7 @@ function openTarget(name: string, { monitorUrl, signalUrl, actions, protect = []
     name,
     environment: 'production',
     channel: 'C0OPS',
+    actingPids: new Set(),
     nodes: [{ name: 'main', reader, lane, actionUrls: { signal: signalUrl, ...actions } }],
     protectedBecause: protectedBecause({ ownPids: () => reader.pids(), names: protect }),
     policyFor: (risk) => ({ risk, people: 1, of: [approver.userId], asker: 'counts' }),
