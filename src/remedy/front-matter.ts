@@ -142,9 +142,11 @@ function unknownKey(key: string, path: Path, parent: unknown): string {
   return `unknown key ${JSON.stringify([...path, key].map(String).join('.'))}; ${hint}`;
 }
 
+const parts: Readonly<Record<string, z.ZodObject>> = { timeouts: Timeouts, stop_when: StopWhen, needs: Needs };
+
 function keysAt([first]: Path, parent: unknown): string[] {
-  if (first === 'timeouts') return Object.keys(Timeouts.shape);
-  if (first === 'stop_when') return Object.keys(StopWhen.shape);
+  const within = first === undefined ? undefined : parts[String(first)];
+  if (within) return Object.keys(within.shape);
   if (first !== 'params') return Object.keys(FrontMatter.shape);
   const type = (parent as { type?: unknown }).type;
   const ofType = Param.options.find(({ shape }) => shape.type.safeParse(type).success);

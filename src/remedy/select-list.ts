@@ -6,7 +6,7 @@ import { isBlank, scan } from './psql.ts';
  */
 export function columnsOf(sql: string): (string | null)[] | null {
   const items = itemsOf([...scan(sql)].map(({ text }) => text).filter((text) => !isBlank(text)));
-  return items?.map(nameOf) ?? null;
+  return items?.filter((item) => item.length > 0).map(nameOf) ?? null;
 }
 
 const after = new Set(
@@ -34,10 +34,10 @@ function isDistinctFrom(tokens: readonly string[], index: number): boolean {
 }
 
 function nameOf(item: readonly string[]): string | null {
-  const last = item.at(-1) ?? '';
-  const isNamed = item.at(-2)?.toLowerCase() === 'as';
-  // A column by itself, behind its table's name or `distinct`.
-  const isColumn = /^(?:distinct )?(?:\S+ \. )*\S+$/i.test(item.join(' '));
+  const words = item[0]?.toLowerCase() === 'distinct' ? item.slice(1) : item;
+  const last = words.at(-1) ?? '';
+  const isNamed = words.at(-2)?.toLowerCase() === 'as';
+  const isColumn = words.length % 2 === 1 && words.every((word, index) => index % 2 === 0 || word === '.');
   if (!isNamed && !isColumn) return null;
   if (last.startsWith('"')) return last.slice(1, -1).replaceAll('""', '"');
   return /^[a-z_\u0080-\uffff]/i.test(last) ? last.toLowerCase() : null;
