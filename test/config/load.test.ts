@@ -133,6 +133,15 @@ describe('reading a file', () => {
     expect(readConfig(write(minimal), { env, jobs }).targets).toHaveLength(1);
   });
 
+  it('finds a folder of runbooks from where the file is', () => {
+    const runbooksOf = (line: string) => readConfig(write(`${minimal}${line}\n`), { env, jobs }).runbooks;
+    expect(runbooksOf('runbooks: my/runbooks')).toBe(join(folder, 'my/runbooks'));
+    expect(runbooksOf('runbooks: ../shared')).toBe(join(folder, '../shared'));
+    expect(runbooksOf('runbooks: /etc/${MON}')).toBe('/etc/mon-pw');
+    expect(() => runbooksOf("runbooks: ' '")).toThrow('11:11: error: " " is empty');
+    expect(() => runbooksOf('runbooks: [a]')).toThrow('expected a folder, found a list');
+  });
+
   it('lists every problem in the error', () => {
     const file = write(edited('name: orders', 'name: Orders').replace('C0123456789', 'general'));
     expect(() => readConfig(file, { env, jobs })).toThrow(
