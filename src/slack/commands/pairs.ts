@@ -1,3 +1,5 @@
+import { short } from './words.ts';
+
 /** Phones and macOS turn straight quotes into these. */
 const doubled = /“([^“”]*)[“”]/;
 const single = /[‘’]([^‘’]*)[‘’]/;
@@ -55,8 +57,4 @@ function faultOf(rest: string): string {
   return /^[a-z_][a-z0-9_]*=.*["'“‘]/.test(word)
     ? `a quote of ${short(word)} is not closed; a quote within quotes is doubled`
     : `"${short(word)}" is not name=value`;
-}
-
-export function short(words: string): string {
-  return words.length > 60 ? `${words.slice(0, 60)}…` : words;
 }
