@@ -175,8 +175,12 @@ describe('the library', () => {
     expect([...found.keys()]).toEqual([
       'cancel-query',
       'cancel-queued-ddl',
+      'drop-index-concurrently',
+      'drop-invalid-index',
+      'recreate-dropped-index',
       'reindex-index-concurrently',
       'terminate-session',
+      'vacuum-table',
     ]);
     expect(found.get('terminate-session')?.risk).toBe('medium');
   });
