@@ -18,6 +18,7 @@ import { executeRun } from './remedy/execute.ts';
 import { expireProposals } from './remedy/expire.ts';
 import { recoverRun } from './remedy/recover.ts';
 import type { Runbook } from './remedy/runbook.ts';
+import { beginScheduled, holdRun } from './remedy/schedule.ts';
 import { openChat } from './slack/bolt.ts';
 import type { SlackContext } from './slack/context.ts';
 import { drainChannel } from './slack/drain.ts';
@@ -83,12 +84,22 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     return settings;
   };
 
-  const look = async (jobName: string, targetName: string, thresholds: Record<string, number>): Promise<Checked> => {
+  const look = async (
+    jobName: string,
+    targetName: string,
+    thresholds: Record<string, number>,
+    only: string | null = null,
+  ): Promise<Checked> => {
     const [job, target] = [byName.get(jobName), targets.get(targetName)];
     if (!job || !target) throw new Error(`no job ${jobName} on a target ${targetName}`);
     const memory = job.remember ? await readMemory(state.pool, jobName, targetName) : {};
     const readPast = (ofJob: string, days: number) => readSamples(state.pool, { target: targetName, job: ofJob, days });
-    const checked = await checkTarget(job, { ...target, memory, readPast }, thresholds);
+    const isChosen = only === null ? target.isChosen : (database: string) => database === only;
+    const checked = await checkTarget(
+      job,
+      { ...target, memory, readPast, ...(isChosen ? { isChosen } : {}) },
+      thresholds,
+    );
     metrics.countCheck(jobName, checked.result.outcome, checked.result.durationMs / 1000);
     return checked;
   };
@@ -98,10 +109,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     runbooks,
     jobs: byName,
     targets,
-    recheck: async (job, target, everything) => {
+    recheck: async (job, target, { everything, database = null }) => {
       const { thresholds } = settingsOf(job);
       const zero = Object.fromEntries(Object.keys(thresholds).map((name) => [name, 0]));
-      return (await look(job, target, everything ? zero : thresholds)).result;
+      return (await look(job, target, everything ? zero : thresholds, database)).result;
     },
     nudges: queues,
     log,
@@ -149,6 +160,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
           await checkNow(job, target);
       },
       run: async (id) => {
+        await holdRun(remedy, id);
         await executeRun(remedy, id);
         await recoverRun(remedy, id);
       },
@@ -160,6 +172,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   const sweep = [
     () => expireProposals(remedy),
+    () => beginScheduled(remedy),
     async () => {
       for (const id of await findDueRuns(state.pool)) await queues.run(id);
     },

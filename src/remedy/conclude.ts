@@ -8,7 +8,7 @@ import { compareMeasures, readFinding } from './before-after.ts';
 import type { RemedyContext } from './context.ts';
 import { compareFigures, type Figures, toFigures } from './figures.ts';
 import { offerCleanup, offerUndo } from './follow-up.ts';
-import { type Plan, sqlOf } from './plan.ts';
+import { type Plan, relationOf, sqlOf } from './plan.ts';
 import { endRun } from './run-log.ts';
 import type { ActingSession } from './session.ts';
 
@@ -40,9 +40,10 @@ export async function conclude(concluding: Concluding): Promise<void> {
   // After an error the catalog tells at once; only a success may need time to be seen.
   const isBroken = concluding.acted?.error != null;
   const verified = await verify(session, plan, isBroken ? 0 : plan.limits.verifyMs);
-  const beforeAfter =
-    compareFigures(figures, verified?.figures ?? {}) ??
-    (await compareMeasures(context, plan, await readFinding(context.pool, run.alertId)));
+  const finding = await readFinding(context.pool, run.alertId);
+  const beforeAfter = relationOf(plan)
+    ? compareFigures(figures, verified?.figures ?? {})
+    : await compareMeasures(context, plan, finding);
   const { state, outcome, act } = judge(concluding, verified);
   const left = await offerCleanup({ context, run, plan, session });
   const back = state === 'succeeded' ? await offerUndo({ context, run, plan, session }) : [];
@@ -53,7 +54,6 @@ export async function conclude(concluding: Concluding): Promise<void> {
     ...left,
     ...back,
   ]);
-  const finding = await readFinding(context.pool, run.alertId);
   // The alert of a run that ended is looked at now, not at its next tick.
   if (finding) await context.nudges.check(finding.job, finding.target);
 }

@@ -45,6 +45,8 @@ export async function executeRun(context: RemedyContext, id: number): Promise<vo
     if (typeof place === 'string') return await refuse(context, run, place);
     const session = await ActingSession.open(place.url, applicationName(run.id), plan.database);
     open.push(session);
+    place.target.actingPids.add(session.backend.pid);
+    open.push({ close: async () => void place.target.actingPids.delete(session.backend.pid) });
     const started = { context, run, plan, ...place, session };
     if (!(await passGuards(started))) return;
     const before = await readBefore(started);

@@ -121,6 +121,8 @@ function run(sizes: Sizes, state: RunState, id: number): ShownRun {
       reason,
       at: new Date(0),
     })),
+    ahead: null,
+    followsAs: null,
   };
 }
 

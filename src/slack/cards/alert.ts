@@ -3,8 +3,9 @@ import { formatSeconds } from '../../remedy/before-after.ts';
 import { listPeople } from '../../remedy/policy.ts';
 import type { StoredAlert } from '../../state/alerts.ts';
 import { clock, oneLine, plain, preformatted, toMrkdwn } from '../text.ts';
+import { button, context, section } from './elements.ts';
 import type { CardFacts, ShownRun } from './read.ts';
-import { button, canAskAgain, context, runBlocks, section } from './run-blocks.ts';
+import { canAskAgain, runBlocks } from './run-blocks.ts';
 import { isWorse, worstMoment } from './worst.ts';
 
 export interface AlertView extends Omit<CardFacts, 'report'> {

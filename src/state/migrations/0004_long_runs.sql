@@ -22,7 +22,16 @@ create unique index runs_on_relation on runs (target, relation)
 create unique index runs_maintaining on runs (target)
   where class in ('maintain', 'ddl') and state in ('running', 'recovering');
 
+-- What a target that may only be observed would have been offered.
+alter table reports drop constraint reports_kind_check;
+alter table reports add check (kind in ('first-look', 'weekly', 'asked', 'trial'));
+
 -- Down Migration
+delete from thread_lines where card_id in (select c.id from cards c join reports r on r.id = c.report_id where r.kind = 'trial');
+delete from cards where report_id in (select id from reports where kind = 'trial');
+delete from reports where kind = 'trial';
+alter table reports drop constraint reports_kind_check;
+alter table reports add check (kind in ('first-look', 'weekly', 'asked'));
 drop index runs_maintaining, runs_on_relation;
 alter table runs drop column starts_at, drop column stop_reason, drop column stop_by, drop column progress,
   drop column undo, drop column size_bytes, drop column follows, drop column relation;
