@@ -1,7 +1,7 @@
 import { PgorderlyError } from '../errors.ts';
 import type { Reader } from '../targets/reader.ts';
 import { findBackend, findRelation } from './identify.ts';
-import { type Param, relationVariables, variablesOf } from './params.ts';
+import { type Param, type Params, relationVariables, variablesOf } from './params.ts';
 import type { Runbook } from './runbook.ts';
 import { checkTyped, takes, withDefaults } from './typed.ts';
 
@@ -29,7 +29,7 @@ export async function complete(reader: Reader, { runbook, typed, database }: Typ
     throw new PgorderlyError('param-invalid', `${runbook.name}: ${problems.join('; ')}`, { hint: hintOf(runbook) });
   const given = withDefaults(params, typed);
   const relation = Object.keys(params).find((name) => params[name]?.type === 'relation');
-  if (relation !== undefined) return await completeRelation(reader, { given, database, param: relation });
+  if (relation !== undefined) return await completeRelation(reader, { params, given, database, param: relation });
   const backend = Object.values(params).find((param) => param.type === 'backend');
   if (backend) return { database, ...(await completeBackend(reader, backend, given)) };
   return { database, params: given, about: null };
@@ -60,7 +60,12 @@ async function completeBackend(reader: Reader, param: Param, given: Record<strin
 
 async function completeRelation(
   reader: Reader,
-  { given, database, param }: { given: Record<string, string>; database: string | null; param: string },
+  {
+    params,
+    given,
+    database,
+    param,
+  }: { params: Params; given: Record<string, string>; database: string | null; param: string },
 ): Promise<Completed> {
   const where = database ?? (await reader.probe()).database;
   const { [param]: written, ...rest } = given;
@@ -72,11 +77,11 @@ async function completeRelation(
       throw new PgorderlyError('param-invalid', `${where} has no ${written.slice(0, 130)}`, {
         hint: `Write database=<name> for another database, and ${param}=<schema>.<name>.`,
       });
-    const { shown, ...relation } = found;
+    const wanted = Object.entries(found.besides).filter(([name]) => Object.hasOwn(params, name));
     return {
       database: where,
-      params: { ...rest, ...relationVariables(param, relation) },
-      about: `${shown} in ${where}`,
+      params: { ...Object.fromEntries(wanted), ...rest, ...relationVariables(param, found.identity) },
+      about: `${found.shown} in ${where}`,
     };
   } finally {
     await inside?.close();

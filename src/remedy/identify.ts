@@ -20,20 +20,31 @@ export async function findBackend(reader: Reader, pid: number): Promise<Record<s
 const relationSql = `
   -- Which relation has this name now? Both parts as they are stored: without quotes, in their own case, and not cut off.
   select n.nspname::text as schema, c.relname::text as name, c.oid::text as oid, c.relfilenode::text as file,
-    coalesce(i.indrelid, c.oid)::text as table, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as shown
+    coalesce(i.indrelid, c.oid)::text as table, quote_ident(n.nspname) || '.' || quote_ident(c.relname) as shown,
+    coalesce((extract(epoch from pg_stat_get_last_vacuum_time(c.oid)) * 1000000)::bigint, 0)::text as vacuumed_at
   from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     left join pg_catalog.pg_index i on i.indexrelid = c.oid
   where n.nspname = $1::text and c.relname = $2::text limit 1`;
 
-/** The relation of a name as SQL writes it, and that name as the server writes it. Throws param-invalid for no name. */
-export async function findRelation(
-  reader: Reader,
-  written: string,
-): Promise<(RelationIdentity & { shown: string }) | undefined> {
-  const [schema, name] = await parseName(reader, written);
-  const [relation] = await reader.ask(relationSql, [schema, name]);
-  return relation as (RelationIdentity & { shown: string }) | undefined;
+export interface FoundRelation {
+  identity: RelationIdentity;
+  /** Its name as the server writes it. */
+  shown: string;
+  /** What a runbook may ask for besides, by the name of the parameter. */
+  besides: Record<(typeof readOfRelation)[number], string>;
+}
+
+/** Parameters that are read with a relation, where a person leaves them out. */
+export const readOfRelation = ['vacuumed_at'] as const;
+
+/** The relation of a name as SQL writes it. Throws param-invalid for what is no name. */
+export async function findRelation(reader: Reader, written: string): Promise<FoundRelation | null> {
+  const [parsed, name] = await parseName(reader, written);
+  const [row] = (await reader.ask(relationSql, [parsed, name])) as Record<string, string>[];
+  if (!row) return null;
+  const { shown = '', vacuumed_at = '0', schema = '', name: found = '', oid = '', file = '', table = '' } = row;
+  return { identity: { schema, name: found, oid, file, table }, shown, besides: { vacuumed_at } };
 }
 
 /** Both parts of a name as SQL writes it, by the server's own rules of quoting and case. */

@@ -1,4 +1,5 @@
 import { suggest } from '../config/nearest.ts';
+import { readOfRelation } from './identify.ts';
 import { faultOf } from './param-values.ts';
 import { choicesOf, type Param, type Params, variablesOf } from './params.ts';
 
@@ -28,7 +29,7 @@ export function checkTyped(params: Params, typed: Readonly<Record<string, string
   const known = new Set(Object.entries(params).flatMap(([name, param]) => typable(name, param, typed)));
   const unknown = Object.keys(typed).filter((name) => !known.has(name));
   return [
-    ...Object.entries(params).flatMap(([name, param]) => faultsOfTyped(name, param, typed)),
+    ...Object.keys(params).flatMap((name) => faultsOfTyped(name, params, typed)),
     ...unknown.map((name) => {
       const hint = suggest(name, [...known]);
       return `${JSON.stringify(name)} is not one of its parameters${hint ? `; ${hint}` : ''}`;
@@ -43,7 +44,9 @@ function typable(name: string, param: Param, typed: Readonly<Record<string, stri
   return Object.hasOwn(typed, name) ? [name] : [name, ...variables];
 }
 
-function faultsOfTyped(name: string, param: Param, typed: Readonly<Record<string, string>>): string[] {
+function faultsOfTyped(name: string, params: Params, typed: Readonly<Record<string, string>>): string[] {
+  const param = params[name];
+  if (!param) return [];
   const variables = variablesOf({ [name]: param });
   if (param.type === 'relation') {
     if (Object.hasOwn(typed, name)) return [];
@@ -52,11 +55,17 @@ function faultsOfTyped(name: string, param: Param, typed: Readonly<Record<string
   }
   return [...variables].flatMap(([variable, type]) => {
     const isGiven = Object.hasOwn(typed, variable);
-    if (!isGiven && isReadOrDefault(param, variable)) return [];
+    if (!isGiven && (isReadOrDefault(param, variable) || isReadWith(params, typed, variable))) return [];
     const given = isGiven ? typed[variable] : undefined;
     if (!isGiven && param.type === 'backend') return [`its ${variable} is missing`];
     return faultOf(given, type, choicesOf({ [name]: param }, variable)).map((fault) => `${variable} ${fault}`);
   });
+}
+
+/** What is read with the relation, by its name: not where all that identifies it was typed. */
+function isReadWith(params: Params, typed: Readonly<Record<string, string>>, variable: string): boolean {
+  const relation = Object.keys(params).find((name) => params[name]?.type === 'relation');
+  return relation !== undefined && Object.hasOwn(typed, relation) && readOfRelation.some((name) => name === variable);
 }
 
 function isReadOrDefault(param: Param, variable: string): boolean {

@@ -5,6 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { jobs } from '../../jobs/index.ts';
 import { codeOf } from '../../src/errors.ts';
 import { bind } from '../../src/remedy/bind.ts';
+import type { Fence } from '../../src/remedy/fences.ts';
 import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
 import { choicesOf, variablesOf } from '../../src/remedy/params.ts';
 import { scan } from '../../src/remedy/psql.ts';
@@ -93,15 +94,13 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
   });
 
   const fences = runbooks.flatMap((runbook) =>
-    runbook.fences
-      .filter(({ versions }) => versions.from <= major && major <= versions.to)
-      .map((fence) => [`${runbook.name}'s ${fence.step}`, runbook, fence] as const),
+    fencesOf(runbook, major).map((fence) => [`${runbook.name}'s ${fence.step}`, runbook, fence] as const),
   );
 
-  it.each(fences)('%s is one statement', async (_, runbook, { step }) => {
+  it.each(fences)('%s is one statement', async (_, runbook, { step, at }) => {
     // The extended protocol takes no second one; so parsed, nothing is carried out.
     const name = `one_${step}`;
-    const sql = bind(runbook, sampleOf(runbook), major * 10_000).find((one) => one.step === step)?.sql ?? '';
+    const sql = boundOf(runbook, sampleOf(runbook), { step, at });
     const isUtility = !/^\s*(select|with|insert|update|delete|values)\b/i.test(sql);
     if (isUtility) expect([...scan(sql)].filter(({ kind }) => kind === 'semicolon')).toEqual([]);
     else await client.query(`prepare ${name} as ${sql}`);
@@ -110,11 +109,15 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
   it.runIf(psqlAvailable()).each(fences)('%s is in psql what we send, to the byte', async (_, runbook, fence) => {
     const told = [sampleOf(runbook), ...(await waiterParams(runbook, fence.step))];
     for (const variables of told) {
-      const bound = bind(runbook, variables, major * 10_000).find(({ step }) => step === fence.step)?.sql ?? '';
+      const bound = boundOf(runbook, variables, fence);
       const said = await runPsql(database.url('actor'), { sql: rawFence(runbook, fence.line), variables });
       expect(said).toBe(`${bound}\n${await answerTo(bound)}`);
     }
   });
+
+  function boundOf(runbook: Runbook, variables: Record<string, string>, { step, at }: { step: string; at: number }) {
+    return bind(runbook, variables, major * 10_000).filter((one) => one.step === step)[at]?.sql ?? '';
+  }
 
   /** A session that a precondition holds for, where the runbook is about one; an act would change what comes next. */
   async function waiterParams(runbook: Runbook, step: string): Promise<Record<string, string>[]> {
@@ -142,6 +145,17 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
     }
   }
 });
+
+/** Those that a server of this major is asked, and which of its step each is. */
+function fencesOf({ fences }: Runbook, major: number): (Fence & { at: number })[] {
+  const fitting = fences.filter(({ versions }) => versions.from <= major && major <= versions.to);
+  const ofStep = (step: string) => fitting.filter((fence) => fence.step === step);
+  return fitting.flatMap((fence) => {
+    const highest = Math.max(...ofStep(fence.step).map(({ versions }) => versions.from));
+    const used = ofStep(fence.step).filter(({ versions }) => versions.from === highest);
+    return used.includes(fence) ? [{ ...fence, at: used.indexOf(fence) }] : [];
+  });
+}
 
 function sampleOf(runbook: Runbook): Record<string, string> {
   return Object.fromEntries(

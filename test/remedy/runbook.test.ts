@@ -259,7 +259,16 @@ describe('the library', () => {
 
   it('reads our own runbooks', async () => {
     const found = await loadRunbooks(fileURLToPath(import.meta.resolve('#package/runbooks')));
-    expect([...found.keys()]).toEqual(expect.arrayContaining(['cancel-query', 'reindex-index-concurrently']));
+    expect([...found.keys()]).toEqual([
+      'cancel-query',
+      'cancel-queued-ddl',
+      'drop-index-concurrently',
+      'drop-invalid-index',
+      'recreate-dropped-index',
+      'reindex-index-concurrently',
+      'terminate-session',
+      'vacuum-table',
+    ]);
     expect(found.get('terminate-session')?.risk).toBe('medium');
   });
 

@@ -42,7 +42,7 @@ describe('a command', () => {
         params: { index: 'shop."Orders  Idx"', database: 'shop' },
       },
     ],
-    ["pause don't ask", { name: 'pause', reason: "don't ask" }],
+    ["pause don't ask", { name: 'pause', isStopping: false, reason: "don't ask" }],
     ['locks shop', { name: 'locks', target: 'shop' }],
     ['runs', { name: 'runs' }],
     ['report shop', { name: 'report', target: 'shop' }],
