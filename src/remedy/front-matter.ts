@@ -48,25 +48,32 @@ const Needs = z.strictObject({ disk: z.number().min(0), wal: z.number().min(0) }
 const Timeouts = z.strictObject({ statement: duration, lock: duration, verify: duration });
 
 export type FrontMatter = z.infer<typeof FrontMatter>;
-export const FrontMatter = z.strictObject({
-  title: text,
-  for: z.array(z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be the name of a job, or manual')).min(1, 'is empty'),
-  risk: z.enum(risks),
-  class: z.enum(runbookClasses),
-  node: z.enum(['primary', 'standby', 'any']),
-  params: z
-    .record(z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be lower-case letters, digits and _'), Param)
-    .check(({ value, issues }) => {
-      issues.push(...faultsOf(value).map((fault) => ({ code: 'custom' as const, input: value, ...fault })));
-    }),
-  locks: text,
-  stop_when: z.union([z.string().regex(/^never\b/, orMapping), StopWhen], orMapping),
-  undo: text,
-  /** Settings of the session that acts, beyond the timeouts. */
-  settings: z.record(z.string().regex(/^[a-z_]+$/, 'must be the name of a setting'), z.coerce.string()).default({}),
-  needs: Needs.optional(),
-  timeouts: Timeouts,
-});
+export const FrontMatter = z
+  .strictObject({
+    title: text,
+    for: z.array(z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be the name of a job, or manual')).min(1, 'is empty'),
+    risk: z.enum(risks),
+    class: z.enum(runbookClasses),
+    node: z.enum(['primary', 'standby', 'any']),
+    params: z
+      .record(z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be lower-case letters, digits and _'), Param)
+      .check(({ value, issues }) => {
+        issues.push(...faultsOf(value).map((fault) => ({ code: 'custom' as const, input: value, ...fault })));
+      }),
+    locks: text,
+    stop_when: z.union([z.string().regex(/^never\b/, orMapping), StopWhen], orMapping),
+    undo: text,
+    /** Settings of the session that acts, beyond the timeouts. */
+    settings: z.record(z.string().regex(/^[a-z_]+$/, 'must be the name of a setting'), z.coerce.string()).default({}),
+    needs: Needs.optional(),
+    timeouts: Timeouts,
+  })
+  .check(({ value, issues }) => {
+    // Whom a signal may hit is told by that session: the protect list, superusers, walsenders.
+    if (value.class !== 'signal' || Object.values(value.params).some(({ type }) => type === 'backend')) return;
+    const message = 'signal is about one session: params must have one of type backend';
+    issues.push({ code: 'custom', input: value, path: ['class'], message });
+  });
 
 export interface ParsedFrontMatter {
   data: FrontMatter | null;

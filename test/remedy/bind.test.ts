@@ -11,7 +11,7 @@ function runbookOf(act: string, params: string): Runbook {
 title: x
 for: [manual]
 risk: low
-class: signal
+class: settings
 node: any
 params: ${params}
 locks: none
