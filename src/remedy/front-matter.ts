@@ -2,7 +2,7 @@ import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { suggest } from '../config/nearest.ts';
 import { risks, runbookClasses } from '../model.ts';
-import { faultsOf, Param } from './params.ts';
+import { faultsOf, Param, variablesOf } from './params.ts';
 
 /** A problem of a runbook's file, by the line that it is on. */
 export interface Problem {
@@ -70,7 +70,7 @@ export const FrontMatter = z
   })
   .check(({ value, issues }) => {
     // Whom a signal may hit is told by that session: the protect list, superusers, walsenders.
-    if (value.class !== 'signal' || Object.values(value.params).some(({ type }) => type === 'backend')) return;
+    if (value.class !== 'signal' || variablesOf(value.params).has('pid')) return;
     const message = 'signal is about one session: params must have one of type backend';
     issues.push({ code: 'custom', input: value, path: ['class'], message });
   });

@@ -64,7 +64,7 @@ test.each<[string, string, string]>([
   ['a wrong choice', runbook({ class: 'class: signl' }), '5: class is "signl", not one of signal, maintain, ddl'],
   [
     'a signal to nobody in particular',
-    runbook({ class: 'class: signal' }),
+    runbook({ class: 'class: signal', params: 'params: { name: { type: identifier, about: a table } }' }),
     '5: class signal is about one session: params must have one of type backend',
   ],
   ['a wrong type', runbook({ locks: 'locks: [a]' }), '8: locks must be text'],
