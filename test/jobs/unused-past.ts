@@ -23,9 +23,12 @@ export function pastOf(samples: readonly PlacedSample[], days: number, change: C
   );
 }
 
+/** What was kept of the last days. */
+type Past = (days: number) => Promise<StoredSample[]>;
+
 interface Options {
   /** Null: from a terminal. */
-  past?: readonly StoredSample[] | null;
+  past?: readonly StoredSample[] | Past | null;
   minBytes?: number;
   isIgnored?: (finding: { subject: unknown }) => boolean;
 }
@@ -41,12 +44,13 @@ export async function checkUse(
     reader: new Reader({ name, url }),
     lane: new SlowLane({ name, url }),
   }));
+  const readPast = async (_: string, days: number) => (typeof past === 'function' ? past(days) : [...(past ?? [])]);
   const target = {
     name: 'shop',
     nodes,
     protectedBecause: () => null,
     isChosen: (name: string) => name === database,
-    ...(past === null ? {} : { readPast: async () => [...past] }),
+    ...(past === null ? {} : { readPast }),
     ...(isIgnored ? { isIgnored } : {}),
   };
   try {
