@@ -2,11 +2,11 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Server } from '../../src/demo/server.ts';
 import type { PlacedSample } from '../../src/detect/history.ts';
-import { majors, ownServer, standbyOf } from '../support/servers.ts';
+import { majors, newest, ownServer, standbyOf } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
 import { type Change, checkUse, pastOf } from './unused-past.ts';
 
-const heavy = majors.filter((major) => [12, 15, 18].includes(major));
+const heavy = majors.filter((major) => [12, 15, 18, newest].includes(major));
 
 describe.each(heavy)('unused-indexes after a crash and a failover, on PostgreSQL %i', { timeout: 120_000 }, (major) => {
   let one: Server;
