@@ -83,29 +83,41 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     return settings;
   };
 
-  const look = async (jobName: string, targetName: string, thresholds: Record<string, number>): Promise<Checked> => {
+  const look = async (
+    jobName: string,
+    targetName: string,
+    thresholds: Record<string, number>,
+    only: string | null = null,
+  ): Promise<Checked> => {
     const [job, target] = [byName.get(jobName), targets.get(targetName)];
     if (!job || !target) throw new Error(`no job ${jobName} on a target ${targetName}`);
     const memory = job.remember ? await readMemory(state.pool, jobName, targetName) : {};
     const readPast = (ofJob: string, days: number) => readSamples(state.pool, { target: targetName, job: ofJob, days });
-    const checked = await checkTarget(job, { ...target, memory, readPast }, thresholds);
+    const isChosen = only === null ? target.isChosen : (database: string) => database === only;
+    const checked = await checkTarget(
+      job,
+      { ...target, memory, readPast, ...(isChosen ? { isChosen } : {}) },
+      thresholds,
+    );
     metrics.countCheck(jobName, checked.result.outcome, checked.result.durationMs / 1000);
     return checked;
   };
+  const stopping = new AbortController();
   const remedy: RemedyContext = {
     pool: state.pool,
     runbooks,
     jobs: byName,
     targets,
-    recheck: async (job, target, everything) => {
+    recheck: async (job, target, { everything, database = null }) => {
       const { thresholds } = settingsOf(job);
       const zero = Object.fromEntries(Object.keys(thresholds).map((name) => [name, 0]));
-      return (await look(job, target, everything ? zero : thresholds)).result;
+      return (await look(job, target, everything ? zero : thresholds, database)).result;
     },
     nudges: queues,
     log,
     owner: randomUUID(),
     leaseSeconds: timing.leaseSeconds,
+    stopping: stopping.signal,
   };
   const checkNow = async (job: string, target: string): Promise<Checked> => {
     const { thresholds, afterSeconds } = settingsOf(job);
@@ -197,6 +209,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     httpPort: http.port,
     stop: async () => {
       isStopping = true;
+      stopping.abort();
       log.info({ patienceSeconds: timing.patienceSeconds }, 'stopping: no new claims');
       const working = [ticks.stop(), chat.stop(), sweeping.stop(), heads.stop(), queues.stopWorking()];
       if (!(await within(timing.patienceSeconds * 1000, working, log))) await within(closeMs, [giveBack(remedy)], log);

@@ -1,3 +1,4 @@
+import { explain } from '../errors.ts';
 import type { Unjudged } from '../model.ts';
 import { countSignals } from '../state/runs.ts';
 import { readPause } from '../state/switches.ts';
@@ -32,6 +33,16 @@ export async function runGuards(input: GuardInput): Promise<Verdict[]> {
     const verdict = await guard(input);
     if (verdict) verdicts.push(verdict);
     if (verdict?.ok === false) break;
+  }
+  return verdicts;
+}
+
+/** Asks every guard, also after one that refuses; one that fails says why it cannot judge. */
+export async function weighGuards(input: GuardInput): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const guard of guards) {
+    const verdict = await guard(input).catch((error) => no(`cannot be judged: ${explain(error)}`));
+    if (verdict) verdicts.push(verdict);
   }
   return verdicts;
 }
@@ -108,7 +119,7 @@ async function stillFound({ context, run, plan }: GuardInput): Promise<Verdict |
   );
   const alert = rows[0];
   if (!alert) return no('its alert is gone');
-  const result = await context.recheck(alert.job, plan.target, false);
+  const result = await context.recheck(alert.job, plan.target, { everything: false, database: plan.database });
   const found = result.findings.find(
     (one) =>
       one.fingerprint === alert.fingerprint &&

@@ -8,7 +8,7 @@ import { addThreadLine, wantAlertCard, wantProposalCards } from '../state/cards.
 import type { Queryable } from '../state/database.ts';
 import type { InboxItem } from '../state/inbox.ts';
 import { readPause, setPause } from '../state/switches.ts';
-import { askAgain, askByHand } from './ask.ts';
+import { askAgain, askByHand, askForReported } from './ask.ts';
 import type { SlackContext } from './context.ts';
 
 export interface Handled {
@@ -18,7 +18,16 @@ export interface Handled {
 }
 
 /** What can be asked for; anything that changes something is one of these. */
-export type ItemKind = 'approve' | 'deny' | 'acknowledge' | 'ask-again' | 'run' | 'report' | 'pause' | 'resume';
+export type ItemKind =
+  | 'approve'
+  | 'deny'
+  | 'acknowledge'
+  | 'ask-again'
+  | 'propose'
+  | 'run'
+  | 'report'
+  | 'pause'
+  | 'resume';
 
 type Handler = (context: SlackContext, db: Queryable, item: InboxItem) => Promise<Handled>;
 
@@ -27,6 +36,7 @@ const handlers: Record<ItemKind, Handler> = {
   deny: (context, db, item) => decideItem(context, db, { item, verdict: 'no' }),
   acknowledge,
   'ask-again': askAgain,
+  propose: askForReported,
   run: askByHand,
   report,
   pause,

@@ -47,9 +47,10 @@ export async function wantAlertCard(db: Queryable, alertId: number): Promise<Car
   return wantCard(db, 'alert_id', alertId);
 }
 
-/** The card that shows a run: its alert's, else its own. */
+/** The card that shows a run: its own, else its alert's. */
 export async function wantRunCard(db: Queryable, run: { id: number; alertId: number | null }): Promise<CardRef | null> {
-  return run.alertId === null ? wantCard(db, 'run_id', run.id) : wantCard(db, 'alert_id', run.alertId);
+  const own = await wantCard(db, 'run_id', run.id);
+  return own ?? (run.alertId === null ? null : wantCard(db, 'alert_id', run.alertId));
 }
 
 /** Cards with an open proposal are drawn again, since all of them show that actions are paused; their channels. */

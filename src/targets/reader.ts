@@ -64,6 +64,11 @@ export class Reader {
     return this.pid === null ? [] : [this.pid];
   }
 
+  /** Another connection to the same node, into that database; the caller closes it. */
+  inDatabase(into: string): Reader {
+    return new Reader({ name: this.name, url: this.url, log: this.log, into });
+  }
+
   /** How messages name it. */
   where(): string {
     return this.name === this.address ? this.name : `${this.name} (${this.address})`;

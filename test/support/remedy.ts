@@ -4,21 +4,24 @@ import { type Checked, checkTarget } from '../../src/detect/check.ts';
 import { createLog } from '../../src/log.ts';
 import type { Person } from '../../src/model.ts';
 import { type AskedByHand, planByHand } from '../../src/remedy/by-hand.ts';
-import type { RemedyContext, RemedyTarget } from '../../src/remedy/context.ts';
+import type { RemedyContext, RemedyNode, RemedyTarget } from '../../src/remedy/context.ts';
 import { type Decided, decideRun } from '../../src/remedy/decide.ts';
 import { executeRun } from '../../src/remedy/execute.ts';
 import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
 import { openPlan, type Plan, subjectOf } from '../../src/remedy/plan.ts';
-import { proposalLifeSeconds } from '../../src/remedy/policy.ts';
+import { newRun } from '../../src/remedy/propose.ts';
 import { StateDatabase, transaction } from '../../src/state/database.ts';
 import { insertRun, readRun, type StoredRun } from '../../src/state/runs.ts';
 import { protectedBecause } from '../../src/targets/protect.ts';
 import { Reader } from '../../src/targets/reader.ts';
+import { SlowLane } from '../../src/targets/slow-lane.ts';
 
 export interface RemedyOptions {
   stateUrl: string;
   monitorUrl: string;
   signalUrl: string;
+  /** Logins of the other classes. */
+  actions?: RemedyNode['actionUrls'];
   /** Of the targets, which are all the same server; the first is what `ask` and `propose` are about. */
   targets: readonly [string, ...string[]];
   /** Users or application names, as on a config's protect list. */
@@ -63,6 +66,7 @@ export async function openRemedy(options: RemedyOptions): Promise<Remedy> {
     log,
     owner: 'test',
     leaseSeconds: 15,
+    stopping: new AbortController().signal,
   };
   const approve = (run: StoredRun) => decide(context, run);
   const execute = async (run: StoredRun) => {
@@ -81,7 +85,11 @@ export async function openRemedy(options: RemedyOptions): Promise<Remedy> {
       return execute(run);
     },
     close: async () => {
-      await Promise.all([...targets.values()].flatMap(({ nodes }) => nodes.map(({ reader }) => reader.close())));
+      await Promise.all(
+        [...targets.values()].flatMap(({ nodes }) =>
+          nodes.flatMap(({ reader, lane }) => [reader.close(), lane?.close()]),
+        ),
+      );
       await state.close();
     },
   };
@@ -91,13 +99,15 @@ export function planOf(run: StoredRun): Plan {
   return openPlan(run.plan, run.planHash);
 }
 
-function openTarget(name: string, { monitorUrl, signalUrl, protect = [] }: RemedyOptions): RemedyTarget {
+function openTarget(name: string, { monitorUrl, signalUrl, actions, protect = [] }: RemedyOptions): RemedyTarget {
   const reader = new Reader({ name: 'main', url: monitorUrl });
+  const lane = new SlowLane({ name: 'main', url: monitorUrl });
   return {
     name,
     environment: 'production',
     channel: 'C0OPS',
-    nodes: [{ name: 'main', reader, actionUrls: { signal: signalUrl } }],
+    actingPids: new Set(),
+    nodes: [{ name: 'main', reader, lane, actionUrls: { signal: signalUrl, ...actions } }],
     protectedBecause: protectedBecause({ ownPids: () => reader.pids(), names: protect }),
     policyFor: (risk) => ({ risk, people: 1, of: [approver.userId], asker: 'counts' }),
   };
@@ -126,20 +136,8 @@ async function propose(
 
 async function ask(context: RemedyContext, asked: AskedByHand): Promise<StoredRun> {
   const { plan, text, hash, does } = await planByHand(context, asked);
-  const id = await insertRun(context.pool, {
-    alertId: null,
-    target: plan.target,
-    runbook: plan.runbook,
-    risk: plan.risk,
-    class: plan.class,
-    subject: subjectOf(plan),
-    does,
-    plan: text,
-    planHash: hash,
-    askedBy: approver,
-    expiresInSeconds: proposalLifeSeconds(plan.class),
-    trace: null,
-  });
+  const asker = { does, alertId: null, askedBy: approver, follows: null, trace: null };
+  const id = await insertRun(context.pool, newRun(plan, { text, hash }, asker));
   if (id === null) throw new Error(`there is an open run about ${subjectOf(plan)}`);
   return findRun(context, id);
 }

@@ -12,12 +12,13 @@ const allMajors = [12, 13, 14, 15, 16, 17, 18] as const;
 export const majors: readonly number[] = (process.env['PG'] ?? allMajors.join(',')).split(',').map(Number);
 export const newest = Math.max(...majors);
 
-/** Logins every server has; `monitor` and `actor` are what the README tells to make. */
+/** Logins every server has; `monitor`, `actor` and `keeper` (of what `app` owns) are what the README tells to make. */
 const roles = `
   create role monitor login in role pg_monitor;
   create role plain login;
   create role actor login in role pg_signal_backend, pg_read_all_stats;
   create role app login;
+  create role keeper login in role app, pg_read_all_stats;
   create role locked login password 'right';`;
 
 const settings = {

@@ -43,10 +43,15 @@ function renderRun(run: ShownRun, { isPaused, timezone }: { isPaused: boolean; t
   return {
     text: `${title} (${run.state})`,
     blocks: [
-      section(`🔧 *${plain(title)}*${asker} · no detector sees this`),
+      section(`🔧 *${plain(title)}*${asker} · ${whyOf(run)}`),
       ...runBlocks({ run, timezone, isPaused }),
       ...again,
       context(`R-${run.id} · plan ${run.planHash.slice(0, 12)}`),
     ],
   };
+}
+
+function whyOf({ alertId, follows }: ShownRun): string {
+  if (alertId !== null) return `for A-${alertId}`;
+  return follows === null ? 'no detector sees this' : `after R-${follows}`;
 }

@@ -81,6 +81,7 @@ function proposedBlocks({ run, timezone, isPaused }: RunView, plan: Plan): Known
       elements: [
         button('approve', 'Approve', { value, style: 'primary', ...(byHand ? { confirm: byHand } : {}) }),
         button('deny', 'Deny', { value, style: 'danger' }),
+        button('plan', 'Plan …', { value: `run:${run.id}` }),
         ...(needsTyping ? [button('approve-alone', 'Approve alone …', { value })] : []),
       ],
     },
