@@ -25,6 +25,7 @@ export interface IndexRow {
 
 /** The one row of unused-indexes.server.sql; times are epoch seconds by its own clock. */
 export interface ServerRow {
+  systemIdentifier: string;
   nowSeconds: number;
   /** When its counters of this database began, as far as it knows. */
   countedSinceSeconds: number | null;

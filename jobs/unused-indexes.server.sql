@@ -1,5 +1,6 @@
 -- Since when does this node count scans, and who streams from it, or whom does it stream from?
 select
+  c.system_identifier::text as "systemIdentifier",
   extract(epoch from pg_catalog.clock_timestamp())::float8 as "nowSeconds",
   -- A crash makes all of them begin anew; pg_stat_reset only that of the database, which from 15 on may have none. A
   -- reset of one of the shared ones alone says nothing of indexes.
@@ -35,6 +36,7 @@ select
   ) as senders
 from pg_catalog.pg_database d
 cross join pg_catalog.pg_stat_get_archiver() a
+cross join pg_catalog.pg_control_system() c
 left join pg_catalog.pg_stat_get_wal_receiver() w on true
 where d.datname = pg_catalog.current_database()
 limit 1

@@ -18,10 +18,12 @@ interface Seen {
 /** Why it cannot be said of an index that nobody uses it, though nobody was seen to. Pure. */
 export function unjudgedUse({ known, windows, elsewhere, role, seesAll }: Seen): Unjudged[] {
   const hasSenders = known.some(({ facts }) => facts.server.senders.length > 0);
+  const isOfAnother = ({ facts }: Known) => facts.server.systemIdentifier !== known[0]?.facts.server.systemIdentifier;
   const unwatched = seesAll ? findUnwatched(known) : [];
   return [
     ...(known[0]?.isStandby ? [onlyStandby] : []),
     ...elsewhere.filter(({ facts }) => facts === null).map(unanswered),
+    ...known.filter(isOfAnother).map(({ node }) => anotherCluster(node)),
     ...(hasSenders && !seesAll ? [unjudgedForBlindRole(role, 'which standbys there are is not known')] : []),
     ...unwatched.map(unwatchedStandby),
     ...known.filter(({ facts }) => !facts.server.isCounting).map(({ node }) => notCounting(node)),
@@ -43,6 +45,13 @@ function unanswered({ node, error }: NodeAnswer<NodeFacts>): Unjudged {
   return {
     reason: `${node} did not say how often it scans an index: ${error ?? 'no answer'}`,
     remedy: 'It is judged again when all nodes answer.',
+  };
+}
+
+function anotherCluster(node: string): Unjudged {
+  return {
+    reason: `${node} is of another cluster, by its system identifier: what it counts says nothing of these indexes`,
+    remedy: 'See node-roles: each cluster is a target of its own.',
   };
 }
 

@@ -30,6 +30,7 @@ const index: IndexRow = {
 function factsOf(countedDays: number, changes: Partial<IndexRow> = {}): NodeFacts {
   return {
     server: {
+      systemIdentifier: '1',
       nowSeconds: now,
       countedSinceSeconds: now - countedDays * day,
       isCounting: true,
@@ -40,6 +41,8 @@ function factsOf(countedDays: number, changes: Partial<IndexRow> = {}): NodeFact
     indexes: [{ ...index, ...changes }],
   };
 }
+
+const ofAnother = (facts: NodeFacts): NodeFacts => ({ ...facts, server: { ...facts.server, systemIdentifier: '2' } });
 
 /** A check from a terminal. */
 function judge(primary: NodeFacts, standby?: NodeFacts) {
@@ -64,6 +67,7 @@ describe('unused-indexes from a terminal', () => {
     ['scanned on the primary', factsOf(40, { scans: 3 }), factsOf(40), 0],
     ['scanned on the standby', factsOf(40), factsOf(40, { scans: 1 }), 0],
     ['not scanned, and one counts for 34 days', factsOf(40), factsOf(34), 1],
+    ['not scanned, and one is of another cluster', factsOf(40), ofAnother(factsOf(40)), 1],
   ])('finds nothing where it was %s', (_, primary, standby, blind) => {
     const { findings, unjudged } = judge(primary, standby);
     expect(findings).toEqual([]);

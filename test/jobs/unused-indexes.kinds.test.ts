@@ -134,6 +134,22 @@ describe.each(majors)('what unused-indexes looks at, on PostgreSQL %i', (major) 
     expect(await lookBack()).toEqual(['b', 'two']);
   });
 
+  it('keeps one sample a node and day, of those of 10 MB or more, and one of what is written', async () => {
+    await make('create index large on t (a)', 'create index small on t (b)');
+    await database.run(
+      "update pg_class set relpages = case relname when 'large' then 1280 else 1279 end where relname in ('large', 'small')",
+    );
+    const { samples } = await checkUse(database.name, { main: database.url('monitor') }, { minBytes: 100 * 1024 ** 2 });
+    const objects = samples.map((sample) => [
+      sample.series.split('/')[1],
+      'objects' in sample ? Object.keys(sample.objects) : [],
+    ]);
+    expect(objects).toEqual([
+      ['scans main', ['at', 'since', expect.stringMatching(/^public\.large#[0-9a-f]{8}$/)]],
+      ['writes main', ['at', 'public.t']],
+    ]);
+  });
+
   async function make(...statements: string[]): Promise<void> {
     for (const statement of statements) await database.run(statement);
   }
