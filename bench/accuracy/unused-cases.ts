@@ -1,3 +1,4 @@
+import { dayWithoutMonthEnd } from '../../test/jobs/unused-past.ts';
 import { type Random, randomOf } from './random.ts';
 
 export const nodes = ['one', 'two'] as const;
@@ -15,8 +16,12 @@ export interface UnusedCase {
   isUnused: boolean;
 }
 
+const soonAfter = (daysAgo: number) => dayWithoutMonthEnd(daysAgo) - 0.04;
 /** When the counters of a node began anew, soon after a look: pg_stat_reset and a crash; a failover. */
-export const resets: Readonly<Record<Node, readonly number[]>> = { one: [44.96, 19.96], two: [51.96, 9.96] };
+export const resets: Readonly<Record<Node, readonly number[]>> = {
+  one: [soonAfter(45), soonAfter(20)],
+  two: [soonAfter(52), soonAfter(10)],
+};
 const windowDays = 35;
 
 const shapes: readonly { name: string; made: readonly string[]; isFree: boolean }[] = [

@@ -5,7 +5,7 @@ import { StateDatabase } from '../../src/state/database.ts';
 import { readSamples } from '../../src/state/samples.ts';
 import { createDatabase, type Database, newest, openDatabase, standby } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
-import { type Change, checkUse, daySeconds, pastOf } from './unused-past.ts';
+import { type Change, checkUse, daySeconds, dayWithoutMonthEnd, pastOf } from './unused-past.ts';
 
 /** What befell a node in these two months: all in days ago. */
 interface Life {
@@ -18,7 +18,7 @@ interface Life {
 
 const quiet: Life = { resets: [], scans: [] };
 /** An hour after the look of that day. */
-const soonAfter = (daysAgo: number) => daysAgo - 1 / 24;
+const soonAfter = (daysAgo: number) => dayWithoutMonthEnd(daysAgo) - 1 / 24;
 
 describe('unused-indexes, with two months of samples in the state database', () => {
   let state: StateDatabase;

@@ -26,6 +26,12 @@ export function pastOf(samples: readonly PlacedSample[], days: number, change: C
 /** What was kept of the last days. */
 type Past = (days: number) => Promise<StoredSample[]>;
 
+/** So many days ago, or one more: not a day in which a month ended, which has to be seen. */
+export function dayWithoutMonthEnd(daysAgo: number): number {
+  const month = (ago: number) => new Date(Date.now() - ago * daySeconds * 1_000).getUTCMonth();
+  return month(daysAgo + 0.1) === month(daysAgo - 1.1) ? daysAgo : dayWithoutMonthEnd(daysAgo + 1);
+}
+
 interface Options {
   /** Null: from a terminal. */
   past?: readonly StoredSample[] | Past | null;
