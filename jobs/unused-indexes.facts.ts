@@ -23,20 +23,23 @@ export interface IndexRow {
   isKeptForAnother: boolean;
 }
 
-/** The one row of unused-indexes.server.sql; times are epoch seconds by its own clock. */
+/** What a node says of itself; times are epoch seconds by its own clock. */
 export interface ServerRow {
   systemIdentifier: string;
   nowSeconds: number;
   /** When its counters of this database began, as far as it knows. */
   countedSinceSeconds: number | null;
   isCounting: boolean;
-  /** Of the WAL that it receives. */
+  isAurora: boolean;
+  /** Of Aurora: it does not tell this login what readers there are. */
+  hidesReaders: boolean;
+  /** Of a standby: what it is called by the node that it streams from, and by Aurora. */
   slot: string | null;
   application: string | null;
   senders: readonly Sender[];
 }
 
-/** A standby, as the node that it streams from lists it. */
+/** A standby, as the node that it streams from lists it, or a reader, as Aurora does. */
 export interface Sender {
   application: string | null;
   client: string | null;

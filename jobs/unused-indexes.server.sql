@@ -1,4 +1,4 @@
--- Since when does this node count scans, and who streams from it, or whom does it stream from?
+-- Since when does this node count scans, and who streams from it?
 select
   c.system_identifier::text as "systemIdentifier",
   extract(epoch from pg_catalog.clock_timestamp())::float8 as "nowSeconds",
@@ -11,11 +11,9 @@ select
     )
   )::float8 as "countedSinceSeconds",
   pg_catalog.current_setting('track_counts') = 'on' as "isCounting",
-  w.slot_name::text as slot,
-  coalesce(
-    pg_catalog.substring(w.conninfo, '(?:^| )application_name=([^ ]+)'),
-    pg_catalog.substring(w.conninfo, '(?:^| )fallback_application_name=([^ ]+)')
-  ) as application,
+  pg_catalog.pg_is_in_recovery() as "isStandby",
+  -- Its readers share the writer's storage: none streams.
+  pg_catalog.to_regproc('aurora_version') is not null as "isAurora",
   (
     select coalesce(
       pg_catalog.jsonb_agg(
@@ -37,6 +35,5 @@ select
 from pg_catalog.pg_database d
 cross join pg_catalog.pg_stat_get_archiver() a
 cross join pg_catalog.pg_control_system() c
-left join pg_catalog.pg_stat_get_wal_receiver() w on true
 where d.datname = pg_catalog.current_database()
 limit 1

@@ -1,6 +1,7 @@
 import { defineJob, type JudgeContext, type NodeAnswer } from '../src/detect/job.ts';
 import type { Judged } from '../src/model.ts';
 import { type Known, keyOf, maxIndexes, type NodeFacts } from './unused-indexes.facts.ts';
+import { gatherUse } from './unused-indexes.gather.ts';
 import { planDrops } from './unused-indexes.plan.ts';
 import { describeUnused, type Unused } from './unused-indexes.text.ts';
 import { unjudgedRest, unjudgedUse } from './unused-indexes.unjudged.ts';
@@ -34,11 +35,7 @@ export const unusedIndexes = defineJob({
   clear,
   thresholds,
   measures: { sizeBytes: { label: 'size of the index', unit: 'bytes' } },
-  gather: async (ask, { minBytes }): Promise<NodeFacts> => {
-    const [server] = await ask('server');
-    const indexes = await ask(undefined, [Math.min(sampledBytes, clear.factor * minBytes)]);
-    return { server, indexes } as unknown as NodeFacts;
-  },
+  gather: (ask, { minBytes }) => gatherUse(ask, Math.min(sampledBytes, clear.factor * minBytes)),
   sample(facts, { node }: Context, elsewhere: Elsewhere = []) {
     const known = knownOf(facts, node, elsewhere);
     return [...known.flatMap(sampleOf), ...known.slice(0, 1).flatMap(sampleWrites)];

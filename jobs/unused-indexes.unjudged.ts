@@ -1,5 +1,5 @@
 import type { NodeAnswer } from '../src/detect/job.ts';
-import type { Unjudged } from '../src/model.ts';
+import type { Flavour, Unjudged } from '../src/model.ts';
 import { unjudgedForBlindRole } from './shared/sessions.ts';
 import { type Known, maxIndexes, type NodeFacts } from './unused-indexes.facts.ts';
 import { findUnwatched } from './unused-indexes.standbys.ts';
@@ -13,10 +13,11 @@ interface Seen {
   /** Of the one that speaks. */
   role: string;
   seesAll: boolean;
+  flavour?: Flavour | null;
 }
 
 /** Why it cannot be said of an index that nobody uses it, though nobody was seen to. Pure. */
-export function unjudgedUse({ known, windows, elsewhere, role, seesAll }: Seen): Unjudged[] {
+export function unjudgedUse({ known, windows, elsewhere, role, seesAll, flavour }: Seen): Unjudged[] {
   const hasSenders = known.some(({ facts }) => facts.server.senders.length > 0);
   const isOfAnother = ({ facts }: Known) => facts.server.systemIdentifier !== known[0]?.facts.server.systemIdentifier;
   const unwatched = seesAll ? findUnwatched(known) : [];
@@ -25,6 +26,7 @@ export function unjudgedUse({ known, windows, elsewhere, role, seesAll }: Seen):
     ...elsewhere.filter(({ facts }) => facts === null).map(unanswered),
     ...known.filter(isOfAnother).map(({ node }) => anotherCluster(node)),
     ...(hasSenders && !seesAll ? [unjudgedForBlindRole(role, 'which standbys there are is not known')] : []),
+    ...(flavour === 'aurora' && hidesReaders(known[0]) ? [unknownReaders] : []),
     ...unwatched.map(unwatchedStandby),
     ...known.filter(({ facts }) => !facts.server.isCounting).map(({ node }) => notCounting(node)),
     ...unseen(windows.filter(({ isFull }) => !isFull)),
@@ -34,6 +36,16 @@ export function unjudgedUse({ known, windows, elsewhere, role, seesAll }: Seen):
 export const unjudgedRest: Unjudged = {
   reason: `only the ${maxIndexes} largest indexes were looked at`,
   remedy: "Raise the job's minBytes.",
+};
+
+/** Also where Aurora was known by something else than its functions: then they were not asked. */
+function hidesReaders(speaker: Known | undefined): boolean {
+  return speaker === undefined || !speaker.facts.server.isAurora || speaker.facts.server.hidesReaders;
+}
+
+const unknownReaders: Unjudged = {
+  reason: 'Aurora does not tell this login what readers there are, and each counts for itself',
+  remedy: 'Let it call aurora_replica_status().',
 };
 
 const onlyStandby: Unjudged = {

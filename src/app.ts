@@ -18,6 +18,7 @@ import { executeRun } from './remedy/execute.ts';
 import { expireProposals } from './remedy/expire.ts';
 import { recoverRun } from './remedy/recover.ts';
 import type { Runbook } from './remedy/runbook.ts';
+import { beginScheduled, holdRun } from './remedy/schedule.ts';
 import { openChat } from './slack/bolt.ts';
 import type { SlackContext } from './slack/context.ts';
 import { drainChannel } from './slack/drain.ts';
@@ -25,7 +26,7 @@ import { sweepInbox } from './slack/intake.ts';
 import { readAuditHead } from './state/audit.ts';
 import { readCardsLagging } from './state/cards.ts';
 import { findLaggingChannels } from './state/channels.ts';
-import { claimCheck, readMemory } from './state/checks.ts';
+import { claimCheck, readMemories, readMemory } from './state/checks.ts';
 import { StateDatabase } from './state/database.ts';
 import { readInboxAge } from './state/inbox.ts';
 import { findDueRuns, handOverAll } from './state/leases.ts';
@@ -93,12 +94,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     if (!job || !target) throw new Error(`no job ${jobName} on a target ${targetName}`);
     const memory = job.remember ? await readMemory(state.pool, jobName, targetName) : {};
     const readPast = (ofJob: string, days: number) => readSamples(state.pool, { target: targetName, job: ofJob, days });
+    const readAll = (ofJob: string) => readMemories(state.pool, ofJob, [...targets.keys()]);
     const isChosen = only === null ? target.isChosen : (database: string) => database === only;
-    const checked = await checkTarget(
-      job,
-      { ...target, memory, readPast, ...(isChosen ? { isChosen } : {}) },
-      thresholds,
-    );
+    const known = { memory, readPast, readMemories: readAll };
+    const checked = await checkTarget(job, { ...target, ...known, ...(isChosen ? { isChosen } : {}) }, thresholds);
     metrics.countCheck(jobName, checked.result.outcome, checked.result.durationMs / 1000);
     return checked;
   };
@@ -159,6 +158,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
           await checkNow(job, target);
       },
       run: async (id) => {
+        await holdRun(remedy, id);
         await executeRun(remedy, id);
         await recoverRun(remedy, id);
       },
@@ -170,6 +170,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   const sweep = [
     () => expireProposals(remedy),
+    () => beginScheduled(remedy),
     async () => {
       for (const id of await findDueRuns(state.pool)) await queues.run(id);
     },

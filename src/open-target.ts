@@ -20,6 +20,7 @@ export function openTarget(config: Config, target: TargetConfig, log: Logger): R
     environment: target.environment,
     isProduction: target.policies === 'production',
     channel: target.channel,
+    calendar: { timezone: target.timezone, windows: target.windows, freezes: target.freezes },
     nodes,
     actingPids,
     protectedBecause: protectedBecause({

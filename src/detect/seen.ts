@@ -46,8 +46,9 @@ export interface Seen extends Judgement {
   databases: number | null;
 }
 
-export function roleOf({ inRecovery: isStandby, systemIdentifier, timeline, role: login, seesAll }: Probe): NodeRole {
-  return { isStandby, systemIdentifier, timeline, login, seesAll };
+export function roleOf(probe: Probe): NodeRole {
+  const { inRecovery: isStandby, systemIdentifier, timeline, role: login, seesAll, flavour } = probe;
+  return { isStandby, systemIdentifier, timeline, login, seesAll, flavour };
 }
 
 export function sawNothing(): Seen {

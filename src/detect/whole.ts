@@ -28,10 +28,11 @@ async function askNode(job: AnyTargetJob, { name, reader }: CheckNode): Promise<
   try {
     const probe = await reader.probe();
     asked.probe = probe;
-    asked.answer.role = roleOf(probe);
+    const role = roleOf(probe);
+    asked.answer.role = role;
     const ask = (statement?: string, params?: readonly unknown[]) =>
       reader.ask(readStatement(job.name, statement), params);
-    asked.answer.facts = job.gather ? await job.gather(ask) : await ask();
+    asked.answer.facts = job.gather ? await job.gather(ask, role) : await ask();
   } catch (error) {
     if (!(error instanceof PgorderlyError)) throw error;
     asked.answer.error = error.message;

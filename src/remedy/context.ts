@@ -5,6 +5,7 @@ import type { Logger } from '../log.ts';
 import type { CheckResult, Risk, RunbookClass } from '../model.ts';
 import type { Policy } from './policy.ts';
 import type { Runbook } from './runbook.ts';
+import type { Calendar } from './window.ts';
 
 /** Wakes the worker that looks at what is due; losing one costs time, never correctness. */
 export interface Nudges {
@@ -21,6 +22,8 @@ export interface RemedyNode extends CheckNode {
 export interface RemedyTarget extends CheckTarget {
   environment: string;
   channel: string;
+  /** When what lasts or changes something may begin. */
+  calendar: Calendar;
   nodes: readonly RemedyNode[];
   /** Server processes that carry out a run of this replica: nobody is offered to end them but by their run's own stop. */
   actingPids: Set<number>;

@@ -5,6 +5,7 @@ import { readPause } from '../state/switches.ts';
 import { findTwins } from '../state/targets.ts';
 import { probeSql, toProbe } from '../targets/probe.ts';
 import { maySignal, notProtected, stillTrue } from './guard-backend.ts';
+import { withinWindow } from './guard-window.ts';
 import { type Guard, type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** DEFAULTS: at most this many signals on a target within ten minutes. */
@@ -13,6 +14,7 @@ const maxSignals = 5;
 /** In this order, each with its reason; the first that refuses ends the run. */
 const guards: readonly Guard[] = [
   notPaused,
+  withinWindow,
   blastRadius,
   directConnection,
   mayRead,

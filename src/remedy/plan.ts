@@ -76,6 +76,20 @@ export function openPlan(text: string, hash: string): Plan {
   return JSON.parse(text) as Plan;
 }
 
+/** As openPlan; null where the stored text is not the one that was approved: its reader says so, and goes on. */
+export function readPlan({ plan, planHash }: { plan: string; planHash: string }): Plan | null {
+  try {
+    return openPlan(plan, planHash);
+  } catch {
+    return null; // What openPlan throws says no more than null does.
+  }
+}
+
+/** Whether its statement may take as long as it takes: what lasts is watched, and can be stopped. */
+export function isLasting({ limits }: Pick<Plan, 'limits'>): boolean {
+  return limits.statementMs === 0;
+}
+
 /** What the plan is about: one open run per subject of a target, so that two that contradict are never both open. */
 export function subjectOf(plan: Plan): string {
   const { pid, backend_start: backendStart } = plan.params;
@@ -109,9 +123,4 @@ export function statementsOf(plan: Plan, step: Step['step']): Step[] {
 
 export function sqlOf(plan: Plan, step: Step['step']): string | null {
   return plan.steps.find((one) => one.step === step)?.sql ?? null;
-}
-
-/** One whose statement has no timeout: it is watched from a session of its own, and can be stopped. */
-export function isLasting({ limits }: Plan): boolean {
-  return limits.statementMs === 0;
 }

@@ -36,7 +36,13 @@ export async function previewPlan(
   let session: ActingSession | null = null;
   try {
     session = await ActingSession.open(place.url, `pgorderly/plan/${plan.runbook}`, plan.database);
-    const verdicts = await weighGuards({ context, run: { id: 0, alertId }, plan, ...place, session });
+    const verdicts = await weighGuards({
+      context,
+      run: { id: 0, alertId, class: plan.class },
+      plan,
+      ...place,
+      session,
+    });
     const figures = await readFigures(session, plan);
     const estimate = await estimateAct(context.pool, plan, figures['size_bytes'] ?? null);
     return { ...preview, figures, estimate, verdicts };

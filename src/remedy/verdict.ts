@@ -12,7 +12,7 @@ export interface Verdict {
 export interface GuardInput {
   context: RemedyContext;
   /** Of a plan that is only looked at, the id is 0. */
-  run: Pick<StoredRun, 'id' | 'alertId'>;
+  run: Pick<StoredRun, 'id' | 'alertId' | 'class'>;
   plan: Plan;
   target: RemedyTarget;
   node: RemedyNode;

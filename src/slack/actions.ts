@@ -15,6 +15,7 @@ const payloads: Partial<Record<ItemKind, (value: string) => Record<string, strin
   deny: readRunValue,
   acknowledge: (alertId) => ({ alertId }),
   'ask-again': (runId) => ({ runId }),
+  stop: (runId) => ({ runId }),
 };
 
 /** Buttons and modals: whatever changes something goes through the inbox. */

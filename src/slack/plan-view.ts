@@ -8,7 +8,7 @@ import { type PreviewLine, previewLines } from '../remedy/preview-lines.ts';
 import { planBest } from '../remedy/propose.ts';
 import { readAlert } from '../state/alerts.ts';
 import { readRun } from '../state/runs.ts';
-import { section } from './cards/run-blocks.ts';
+import { section } from './cards/elements.ts';
 import type { SlackContext } from './context.ts';
 import { fitLines, plain, preformatted } from './text.ts';
 

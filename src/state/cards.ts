@@ -53,12 +53,12 @@ export async function wantRunCard(db: Queryable, run: { id: number; alertId: num
   return own ?? (run.alertId === null ? null : wantCard(db, 'alert_id', run.alertId));
 }
 
-/** Cards with an open proposal are drawn again, since all of them show that actions are paused; their channels. */
+/** Cards of what waits for people or its time are drawn again: all of them show that actions are paused. Their channels. */
 export async function wantProposalCards(db: Queryable): Promise<string[]> {
   const { rows } = await db.query<{ channel: string }>(
     `update cards set wanted_version = wanted_version + 1
-     where alert_id in (select alert_id from runs where state = 'proposed')
-        or run_id in (select id from runs where state = 'proposed') returning channel`,
+     where alert_id in (select alert_id from runs where state in ('proposed', 'scheduled'))
+        or run_id in (select id from runs where state in ('proposed', 'scheduled')) returning channel`,
   );
   return [...new Set(rows.map((row) => row.channel))];
 }

@@ -114,13 +114,20 @@ export async function readRun(db: Queryable, id: number): Promise<StoredRun | nu
   return rows[0] ? toRun(rows[0]) : null;
 }
 
+/** A run as it stood when its row was locked, and that moment by the state database's clock. */
+export interface LockedRun extends StoredRun {
+  isExpired: boolean;
+  now: Date;
+}
+
 /** The first statement of a decision: two people who approve at once must see each other's approval. */
-export async function lockRun(db: Queryable, id: number): Promise<(StoredRun & { isExpired: boolean }) | null> {
+export async function lockRun(db: Queryable, id: number): Promise<LockedRun | null> {
   const { rows } = await db.query(
-    'select *, expires_at <= clock_timestamp() as is_expired from runs where id = $1 for update',
+    `select *, expires_at <= clock_timestamp() as is_expired, clock_timestamp() as now
+     from runs where id = $1 for update`,
     [id],
   );
-  return rows[0] ? { ...toRun(rows[0]), isExpired: rows[0].is_expired } : null;
+  return rows[0] ? { ...toRun(rows[0]), isExpired: rows[0].is_expired, now: rows[0].now } : null;
 }
 
 export async function readRunsOfAlert(db: Queryable, alertId: number): Promise<StoredRun[]> {

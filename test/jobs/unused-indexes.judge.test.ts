@@ -5,6 +5,7 @@ import { findUnwatched } from '../../jobs/unused-indexes.standbys.ts';
 import { unusedIndexes } from '../../jobs/unused-indexes.ts';
 import { windowOf } from '../../jobs/unused-indexes.window.ts';
 import type { NodeAnswer, Point } from '../../src/detect/job.ts';
+import type { Flavour } from '../../src/model.ts';
 
 const day = 86_400;
 const now = Date.UTC(2026, 6, 20, 4) / 1_000;
@@ -34,6 +35,8 @@ function factsOf(countedDays: number, changes: Partial<IndexRow> = {}): NodeFact
       nowSeconds: now,
       countedSinceSeconds: now - countedDays * day,
       isCounting: true,
+      isAurora: false,
+      hidesReaders: false,
       slot: null,
       application: null,
       senders: [],
@@ -45,10 +48,10 @@ function factsOf(countedDays: number, changes: Partial<IndexRow> = {}): NodeFact
 const ofAnother = (facts: NodeFacts): NodeFacts => ({ ...facts, server: { ...facts.server, systemIdentifier: '2' } });
 
 /** A check from a terminal. */
-function judge(primary: NodeFacts, standby?: NodeFacts) {
+function judge(primary: NodeFacts, standby?: NodeFacts, flavour: Flavour | null = null) {
   const role = { isStandby: true, systemIdentifier: '1', timeline: 1, login: 'monitor', seesAll: true };
   const elsewhere: NodeAnswer<NodeFacts>[] = standby ? [{ node: 'two', role, facts: standby, error: null }] : [];
-  const node = { name: 'one', isStandby: false, role: 'monitor', seesAll: true };
+  const node = { name: 'one', isStandby: false, role: 'monitor', seesAll: true, flavour };
   const context = { node, thresholds: { minBytes: 1 }, now: new Date(now * 1_000), isOneShot: true };
   return unusedIndexes.judge(primary, { ...context, history: () => [], protectedBecause: () => null }, elsewhere);
 }
@@ -61,6 +64,17 @@ describe('unused-indexes from a terminal', () => {
       { facts: { windowSource: 'server', windowDays: 40, nodes: ['one', 'two'], writesPerDay: 10_000 } },
     ]);
     expect(findings[0]?.summary).toContain('do not tell how old the index is');
+  });
+
+  it('finds nothing on Aurora while it does not tell what readers there are', () => {
+    const facts = factsOf(40);
+    for (const changes of [{ isAurora: true, hidesReaders: true }, { isAurora: false }]) {
+      const { findings, unjudged } = judge({ ...facts, server: { ...facts.server, ...changes } }, undefined, 'aurora');
+      expect({ findings, remedy: unjudged[0]?.remedy }).toEqual({
+        findings: [],
+        remedy: 'Let it call aurora_replica_status().',
+      });
+    }
   });
 
   it.each([

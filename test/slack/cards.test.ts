@@ -121,6 +121,8 @@ function run(sizes: Sizes, state: RunState, id: number): ShownRun {
       reason,
       at: new Date(0),
     })),
+    ahead: null,
+    followsAs: null,
   };
 }
 
@@ -204,6 +206,23 @@ describe('a card', () => {
   it('says of many people how many there are', () => {
     expect(textOf(card({ ...modest, people: 300 }, 'firing'))).toMatch(
       /needs 150 more of <@U0PERSON0>, .* and 2\d\d more/,
+    );
+  });
+
+  it.each([
+    ['critical', '🔴'],
+    ['warning', '🟠'],
+    ['info', '🔵'],
+  ] as const)('shows at a glance how bad it is: %s', (severity, sign) => {
+    const facts = {
+      alert: { ...alert(modest, 'firing'), severity },
+      runs: [],
+      report: null,
+      isPaused: false,
+      worst: null,
+    };
+    expect(renderCard({ id: 1, version: 3, facts, timezone: 'UTC' }).text).toMatch(
+      new RegExp(`^${sign} .*\\(${severity}\\)$`),
     );
   });
 

@@ -10,6 +10,7 @@ import { executeRun } from '../../src/remedy/execute.ts';
 import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
 import { openPlan, type Plan, subjectOf } from '../../src/remedy/plan.ts';
 import { newRun } from '../../src/remedy/propose.ts';
+import type { Calendar } from '../../src/remedy/window.ts';
 import { StateDatabase, transaction } from '../../src/state/database.ts';
 import { insertRun, readRun, type StoredRun } from '../../src/state/runs.ts';
 import { protectedBecause } from '../../src/targets/protect.ts';
@@ -26,6 +27,8 @@ export interface RemedyOptions {
   targets: readonly [string, ...string[]];
   /** Users or application names, as on a config's protect list. */
   protect?: readonly string[];
+  /** Open at all times unless told. */
+  calendar?: Partial<Calendar>;
 }
 
 /** The way from a finding, or a person's wish, to a run's end: without chat and queues, all else as in the service. */
@@ -99,7 +102,10 @@ export function planOf(run: StoredRun): Plan {
   return openPlan(run.plan, run.planHash);
 }
 
-function openTarget(name: string, { monitorUrl, signalUrl, actions, protect = [] }: RemedyOptions): RemedyTarget {
+function openTarget(
+  name: string,
+  { monitorUrl, signalUrl, actions, protect = [], calendar }: RemedyOptions,
+): RemedyTarget {
   const reader = new Reader({ name: 'main', url: monitorUrl });
   const lane = new SlowLane({ name: 'main', url: monitorUrl });
   return {
@@ -107,6 +113,7 @@ function openTarget(name: string, { monitorUrl, signalUrl, actions, protect = []
     environment: 'production',
     channel: 'C0OPS',
     actingPids: new Set(),
+    calendar: { timezone: 'UTC', windows: [], freezes: [], ...calendar },
     nodes: [{ name: 'main', reader, lane, actionUrls: { signal: signalUrl, ...actions } }],
     protectedBecause: protectedBecause({ ownPids: () => reader.pids(), names: protect }),
     policyFor: (risk) => ({ risk, people: 1, of: [approver.userId], asker: 'counts' }),
@@ -144,7 +151,7 @@ async function ask(context: RemedyContext, asked: AskedByHand): Promise<StoredRu
 
 function decide(context: RemedyContext, { id, planHash }: StoredRun): Promise<Decided> {
   const pressed = { runId: id, planHash, person: approver, verdict: 'yes', typed: null, trace: 'test' } as const;
-  return transaction(context.pool, (db) => decideRun(db, pressed));
+  return transaction(context.pool, (db) => decideRun(context, db, pressed));
 }
 
 async function findRun(context: RemedyContext, id: number): Promise<StoredRun> {

@@ -4,7 +4,7 @@ import { formatBytes } from '../../remedy/before-after.ts';
 import type { StoredReport } from '../../state/reports.ts';
 import { clock, fitLines, mrkdwn, oneLine, plain, toMrkdwn } from '../text.ts';
 import type { Rendered } from './alert.ts';
-import { button, context, section } from './run-blocks.ts';
+import { button, context, section } from './elements.ts';
 import { renderTrial } from './trial.ts';
 
 const titles = { 'first-look': 'first look', weekly: 'weekly report', asked: 'report', trial: 'trial' } as const;

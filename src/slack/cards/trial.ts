@@ -3,7 +3,7 @@ import { formatSeconds } from '../../remedy/before-after.ts';
 import type { StoredReport } from '../../state/reports.ts';
 import { oneLine, plain } from '../text.ts';
 import type { Rendered } from './alert.ts';
-import { context, section } from './run-blocks.ts';
+import { context, section } from './elements.ts';
 
 /** What would have been offered on a target that may only be observed, and what would let the bot offer it. */
 export function renderTrial({ id, target }: StoredReport, { days, lines }: Trial): Rendered {
