@@ -24,5 +24,5 @@ export function findUnwatched(known: readonly Known[]): string[] {
 
 function nameOf({ application, client, slot, upstream }: Sender & { upstream: string }): string {
   const called = application || slot || 'one without a name';
-  return `${called}${client === null ? '' : ` at ${client}`}, which streams from ${upstream}`;
+  return `${called}${client === null ? '' : ` at ${client}`}, listed by ${upstream}`;
 }

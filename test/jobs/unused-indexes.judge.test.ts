@@ -159,7 +159,7 @@ describe('standbys that are not watched', () => {
         known('one', { senders: [sender('walreceiver'), sender('walreceiver')] }),
         known('two', { application: 'walreceiver' }),
       ],
-      ['walreceiver, which streams from one'],
+      ['walreceiver, listed by one'],
     ],
     [
       'told by its slot before its name',
@@ -167,12 +167,12 @@ describe('standbys that are not watched', () => {
         known('one', { senders: [sender('walreceiver', 'a'), sender('walreceiver', 'b')] }),
         known('two', { application: 'walreceiver', slot: 'b' }),
       ],
-      ['walreceiver, which streams from one'],
+      ['walreceiver, listed by one'],
     ],
     [
       'one that streams from a standby',
       [known('one', { senders: [sender('two')] }), known('two', { application: 'two', senders: [sender('far')] })],
-      ['far, which streams from two'],
+      ['far, listed by two'],
     ],
   ])('are %s', (_, all, expected) => {
     expect(findUnwatched(all)).toEqual(expected);

@@ -62,7 +62,7 @@ describe.each(majors)('unused-indexes on PostgreSQL %i', (major) => {
     await make('create index i on t (a)', 'vacuum t');
     const { outcome, unjudged, findings } = await lookBack({ nodes: ['one'] });
     expect({ outcome, findings }).toEqual({ outcome: 'cannot-judge', findings: [] });
-    expect(unjudged[0]?.reason).toMatch(/queries on the standby walreceiver.*, which streams from one, are not known/);
+    expect(unjudged[0]?.reason).toMatch(/queries on the standby walreceiver.*, listed by one, are not known/);
     expect(unjudged[0]?.remedy).toBe("Add it to the target's nodes in the configuration.");
   });
 
