@@ -69,8 +69,12 @@ function describeJob(job: AnyJob): string {
   ].join('\n');
 }
 
-function needOf({ scope, isForAnyLogin }: AnyJob): string {
-  if (scope === 'database') return 'Looks into each database that its login may connect to, once for the cluster';
+function needOf(job: AnyJob): string {
+  const { scope, isForAnyLogin } = job;
+  if (job.scope === 'database') {
+    const where = job.isAskedEverywhere ? 'on every node' : 'once for the cluster';
+    return `Looks into each database that its login may connect to, ${where}`;
+  }
   const login = isForAnyLogin ? 'Any login will do' : 'Needs a login with `pg_monitor`';
   return scope === 'target' ? `${login}; judges all nodes together` : login;
 }
