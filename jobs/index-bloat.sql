@@ -3,7 +3,7 @@ with
   -- No index is opened: sizes are those of the last vacuum or analyze.
   candidates as materialized (
     select
-      i.*, c.relname, c.relnamespace, c.relpages, c.reltuples, c.reloptions, m.amname,
+      i.*, c.relname, c.relnamespace, c.relpages, c.reltuples, c.reloptions, c.relfilenode, m.amname,
       t.relname as table_name, t.relnamespace as table_namespace, t.reltuples as table_rows, t.relpages as table_pages
     from pg_catalog.pg_class c
     join pg_catalog.pg_index i on i.indexrelid = c.oid
@@ -24,6 +24,10 @@ select
   c.indexrelid as oid,
   n.nspname::text as schema,
   c.relname::text as name,
+  c.relfilenode::text as file,
+  c.indrelid::oid::text as "tableOid",
+  -- No server rebuilds such a one concurrently.
+  c.indisexclusion as "isExclusion",
   pg_catalog.format('%I.%I', n.nspname, c.relname) as qualified,
   pg_catalog.format('%I.%I', tn.nspname, c.table_name) as table,
   c.amname::text as method,

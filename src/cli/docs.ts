@@ -6,6 +6,7 @@ import { configReference } from '../config/docs.ts';
 import type { AnyJob, Threshold } from '../detect/job.ts';
 import { errorCodes } from '../errors.ts';
 import { loadRunbooks, runbooksFolder } from '../remedy/library.ts';
+import { describeType } from '../remedy/params.ts';
 import type { Runbook } from '../remedy/runbook.ts';
 
 const folder = fileURLToPath(import.meta.resolve('#package/docs'));
@@ -95,7 +96,9 @@ function describeRunbook({
   undo,
   for: jobNames,
 }: Runbook): string {
-  const rows = Object.entries(params).map(([param, { type, about }]) => `| \`${param}\` | ${type} | ${about} |`);
+  const rows = Object.entries(params).map(
+    ([name, param]) => `| \`${name}\` | ${describeType(name, param)} | ${param.about} |`,
+  );
   return [
     `## ${name}`,
     '',
