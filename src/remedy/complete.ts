@@ -70,7 +70,10 @@ function wrongPid(runbook: Runbook, typed: string | undefined): PgorderlyError {
 const relationSql = `
   -- Which relation has this name now? Both parts as they are stored: without quotes, in their own case.
   select n.nspname::text as schema, c.relname::text as name, c.oid::text as oid, c.relfilenode::text as file,
-    coalesce(i.indrelid, c.oid)::text as table
+    coalesce(i.indrelid, c.oid)::text as table,
+    coalesce((extract(epoch from pg_stat_get_last_vacuum_time(c.oid)) * 1000000)::bigint, 0)::text as vacuumed_at,
+    -- Who names an index alone means the careful choice: only with a twin, and for no other one's sake.
+    '1' as least_twins, '0' as kept
   from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     left join pg_catalog.pg_index i on i.indexrelid = c.oid
@@ -91,7 +94,12 @@ async function completeRelation(
       throw new PgorderlyError('param-invalid', `${runbook.name}: ${where} has no ${written}`, {
         hint: `Write database=<name> for another database, and ${param}=<schema>.<name>.`,
       });
-    const params = { ...rest, ...relationVariables(param, relation as unknown as RelationIdentity) };
+    const { vacuumed_at, least_twins, kept, ...identity } = relation;
+    const read = Object.entries({ vacuumed_at, least_twins, kept }).filter(([one]) =>
+      Object.hasOwn(runbook.params, one),
+    );
+    const variables = relationVariables(param, identity as unknown as RelationIdentity);
+    const params = { ...Object.fromEntries(read as [string, string][]), ...rest, ...variables };
     return { database: where, params, about: `${written} in ${where}` };
   } finally {
     await inside?.close();
