@@ -1,6 +1,7 @@
 import { type CheckTarget, checkTarget } from '../detect/check.ts';
 import { PgorderlyError } from '../errors.ts';
-import type { CheckResult, Finding, Outcome, Unjudged } from '../model.ts';
+import type { CheckResult, Finding, Flavour, Outcome, Unjudged } from '../model.ts';
+import type { Probe } from '../targets/reader.ts';
 import { type CheckOptions, type CheckRequest, readRequest } from './check-request.ts';
 import { renderText } from './check-text.ts';
 
@@ -8,6 +9,8 @@ import { renderText } from './check-text.ts';
 export interface CheckDocument {
   target: string;
   serverVersion: number;
+  /** Whose managed PostgreSQL it is; null where that is nobody's, or not known. */
+  flavour: Flavour | null;
   startedAt: string;
   jobs: JobEntry[];
 }
@@ -42,13 +45,13 @@ async function sweep({ target, jobs, thresholdsOf }: CheckRequest): Promise<Chec
   const startedAt = new Date().toISOString();
   try {
     showProgress(`connecting to ${target.name} …`);
-    const serverVersion = await readVersion(target);
+    const { version: serverVersion, flavour } = await readServer(target);
     const entries: JobEntry[] = [];
     for (const job of jobs) {
       showProgress(`${job.name} …`);
       entries.push(toEntry((await checkTarget(job, target, thresholdsOf(job))).result));
     }
-    return { target: target.name, serverVersion, startedAt, jobs: entries };
+    return { target: target.name, serverVersion, flavour, startedAt, jobs: entries };
   } finally {
     showProgress('');
   }
@@ -63,10 +66,10 @@ function exitCodeOf(jobs: readonly JobEntry[]): number {
 }
 
 /** The first node that answers speaks; throws the first node's failure if none does. */
-async function readVersion({ nodes }: CheckTarget): Promise<number> {
+async function readServer({ nodes }: CheckTarget): Promise<Probe> {
   const probes = await Promise.allSettled(nodes.map((node) => node.reader.probe()));
   const answered = probes.find((probe) => probe.status === 'fulfilled');
-  if (answered) return answered.value.version;
+  if (answered) return answered.value;
   throw probes[0]?.status === 'rejected' ? probes[0].reason : new PgorderlyError('usage', 'the target has no node');
 }
 

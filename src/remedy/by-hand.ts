@@ -1,6 +1,7 @@
 import { PgorderlyError } from '../errors.ts';
 import { complete } from './complete.ts';
 import type { RemedyContext, RemedyNode, RemedyTarget } from './context.ts';
+import { whyObserveOnly } from './observe-only.ts';
 import { buildPlan, type Plan, sealPlan } from './plan.ts';
 
 export interface AskedByHand {
@@ -28,10 +29,10 @@ export async function planByHand(context: RemedyContext, asked: AskedByHand): Pr
   if (!target) throw unknown('usage', `there is no target ${asked.target}`, context.targets.keys());
   const { node: nodeName, database: databaseName, ...typed } = asked.params;
   const node = findNode(target, nodeName);
-  if (!node.actionUrls[runbook.class])
-    throw new PgorderlyError('usage', `${target.name} is observe-only for runbooks of class ${runbook.class}`, {
-      hint: `Its configuration needs nodes[].actions.${runbook.class}.`,
-    });
+  if (!node.actionUrls[runbook.class]) {
+    const { found, hint } = whyObserveOnly(target.name, runbook.class);
+    throw new PgorderlyError('usage', found, { hint });
+  }
   const policy = target.policyFor(runbook.risk);
   if (!policy) throw new PgorderlyError('usage', `runbooks of risk ${runbook.risk} are off for ${target.name}`);
   const probe = await node.reader.probe();

@@ -2,7 +2,7 @@ import { errorFields } from '../log.ts';
 import { appendAudit } from '../state/audit.ts';
 import { addThreadLine, wantRunCard } from '../state/cards.ts';
 import { transaction } from '../state/database.ts';
-import { claimRun, handOver, markSent } from '../state/leases.ts';
+import { claimRun, markSent } from '../state/leases.ts';
 import type { StoredRun } from '../state/runs.ts';
 import { carryOut } from './act.ts';
 import { conclude } from './conclude.ts';
@@ -10,12 +10,13 @@ import type { RemedyContext, RemedyNode, RemedyTarget } from './context.ts';
 import { estimateAct, watchdogSeconds } from './estimate.ts';
 import { describeEvidence, type Evidence, readEvidence } from './evidence.ts';
 import { type Figures, readFigures } from './figures.ts';
+import { probeFirstLock } from './first-lock.ts';
 import { readUndo } from './follow-up.ts';
 import { runGuards } from './guard.ts';
 import { keepLease } from './keep-lease.ts';
 import { findPlace } from './place.ts';
 import { isLasting, openPlan, type Plan } from './plan.ts';
-import { endRun, tell } from './run-log.ts';
+import { endRun, leaveToOthers, tell } from './run-log.ts';
 import { ActingSession, applicationName } from './session.ts';
 import { actingUntil, openControl, Watch } from './watch.ts';
 
@@ -34,6 +35,7 @@ interface Started {
  * the act is sent ends the run as failed or refused; after it the run is left to be recovered, since nobody knows.
  */
 export async function executeRun(context: RemedyContext, id: number): Promise<void> {
+  if (context.stopping.aborted) return;
   const run = await claimRun(context.pool, id, context);
   if (!run) return;
   const lease = keepLease(context, run);
@@ -52,6 +54,8 @@ export async function executeRun(context: RemedyContext, id: number): Promise<vo
     const before = await readBefore(started);
     const control = isLasting(plan) ? await openControl({ url: place.url, run, plan }) : null;
     if (control) open.push(control);
+    const inTheWay = await probeFirstLock(session, plan);
+    if (inTheWay !== null) return await refuse(context, run, inTheWay);
     await session.prepareAct(plan);
     if (!(await announceAct(context, run, before))) return;
     isSent = true;
@@ -145,7 +149,15 @@ async function actWatched(started: Started, { figures, undo }: Before, control: 
   const estimate = await estimateAct(context.pool, plan, figures['size_bytes'] ?? null);
   const act = carryOut(session, plan);
   const watch = new Watch(
-    { context, run, plan, url, findActing: actingUntil(act, session.backend), seconds: watchdogSeconds(estimate) },
+    {
+      context,
+      run,
+      plan,
+      url,
+      findActing: actingUntil(act, session.backend),
+      seconds: 0,
+      maxSeconds: watchdogSeconds(estimate),
+    },
     control,
   );
   try {
@@ -163,17 +175,10 @@ async function actWatched(started: Started, { figures, undo }: Before, control: 
   }
 }
 
-/** What lasts is not waited for when this process stops: another one adopts it at once. */
-async function leaveToOthers(context: RemedyContext, run: StoredRun): Promise<void> {
-  if (await handOver(context.pool, run)) await context.nudges.run(run.id);
-}
-
 async function onError(context: RemedyContext, run: StoredRun, error: unknown, isSent: boolean): Promise<void> {
   context.log.error({ run: run.id, isSent, ...errorFields(error) }, 'run broke');
   if (isSent) {
-    await handOver(context.pool, run);
-    await context.nudges.run(run.id);
-    return;
+    return await leaveToOthers(context, run);
   }
   const outcome = error instanceof Error ? error.message : String(error);
   const end = { state: 'failed', outcome, beforeAfter: null } as const;

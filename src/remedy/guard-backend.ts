@@ -1,4 +1,4 @@
-import { type Plan, sqlOf } from './plan.ts';
+import { type Plan, relationOf, sqlOf } from './plan.ts';
 import type { ActingSession } from './session.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
@@ -32,6 +32,7 @@ export async function stillTrue({ session, plan }: GuardInput): Promise<Verdict 
   const { rows } = await session.query(sql);
   const whyNot = rows[0]?.['why_not'];
   if (typeof whyNot === 'string') return no(whyNot);
+  if (relationOf(plan)) return rows.length > 0 ? yes('its precondition holds') : no(whyNotTrue(plan));
   return rows.length > 0 ? yes('still the same backend and transaction') : no(await whyChanged(session, plan));
 }
 
@@ -60,6 +61,12 @@ async function readBackend({ session, plan }: GuardInput): Promise<Backend | nul
     [Number(plan.params['pid'])],
   );
   return (rows[0] as unknown as Backend | undefined) ?? null;
+}
+
+/** What is the same by now has been told by another guard; why this is not enough, the runbook's prose says. */
+function whyNotTrue(plan: Plan): string {
+  const relation = relationOf(plan);
+  return `the precondition of ${plan.runbook} does not hold for ${relation?.schema}.${relation?.name} now: read there what it asks for, and plan anew`;
 }
 
 /** Says what became of the session, in the words a person needs. */

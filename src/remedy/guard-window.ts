@@ -7,6 +7,8 @@ export async function withinWindow({ context, run, target }: GuardInput): Promis
   if (!isBound(run.class)) return null;
   const opening = findOpening(target.calendar, await readClock(context.pool));
   if (opening.isOpen) return opening.why === null ? null : yes(opening.why);
-  const next = opening.opensAt ? `; it opens ${formatMoment(opening.opensAt, target.calendar.timezone)}` : '';
-  return no(`${target.name} is ${opening.why}${next}`);
+  const opens = opening.opensAt && formatMoment(opening.opensAt, target.calendar.timezone);
+  // A plan that is only looked at may be approved all the same.
+  if (run.id === 0 && opens) return yes(`${target.name} is ${opening.why}: approved now, it would begin ${opens}`);
+  return no(`${target.name} is ${opening.why}${opens ? `; it opens ${opens}` : ''}`);
 }

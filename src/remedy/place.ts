@@ -1,4 +1,5 @@
 import type { RemedyContext, RemedyNode, RemedyTarget } from './context.ts';
+import { whyObserveOnly } from './observe-only.ts';
 import type { Plan } from './plan.ts';
 
 /** The node and the login a plan acts with, or why it has none. */
@@ -10,7 +11,7 @@ export function findPlace(
   const node = target?.nodes.find((one) => one.name === plan.node);
   if (!target || !node) return `${plan.target} (node ${plan.node}) is not in the configuration any more`;
   const url = node.actionUrls[plan.class];
-  if (!url)
-    return `${plan.target} is observe-only for ${plan.class}: its configuration has no actions.${plan.class} URL`;
-  return { target, node, url };
+  if (url) return { target, node, url };
+  const { found, hint } = whyObserveOnly(plan.target, plan.class);
+  return `${found}. ${hint}`;
 }

@@ -43,7 +43,8 @@ export async function previewPlan(
       ...place,
       session,
     });
-    const figures = await readFigures(session, plan);
+    // Read by the precondition: where that fails, its guard has said why.
+    const figures = await readFigures(session, plan).catch((): Figures => nothing.figures);
     const estimate = await estimateAct(context.pool, plan, figures['size_bytes'] ?? null);
     return { ...preview, figures, estimate, verdicts };
   } catch (error) {

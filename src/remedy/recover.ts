@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorFields } from '../log.ts';
-import { claimRecovery, handOver } from '../state/leases.ts';
+import { claimRecovery, handOver, isBlind, markSeen } from '../state/leases.ts';
 import type { StoredRun } from '../state/runs.ts';
 import { conclude } from './conclude.ts';
 import type { RemedyContext } from './context.ts';
@@ -8,13 +8,13 @@ import { estimateAct, watchdogSeconds } from './estimate.ts';
 import { keepLease } from './keep-lease.ts';
 import { findPlace } from './place.ts';
 import { isLasting, openPlan, type Plan } from './plan.ts';
-import { endRun, redraw } from './run-log.ts';
+import { endRun, leaveToOthers, redraw } from './run-log.ts';
 import { type ActingSession, applicationName, type Backend } from './session.ts';
 import { openControl, Watch } from './watch.ts';
 
 /** How long recovery waits for the lost worker's session to end, and how long it keeps trying to reach the server. */
 const patienceMs = 30_000;
-const giveUpAfterMs = 10 * 60_000;
+const giveUpAfterSeconds = 10 * 60;
 
 /**
  * Gives the verdict on a run whose worker was lost after its act may have been sent. The claim raised the fence; then
@@ -22,6 +22,7 @@ const giveUpAfterMs = 10 * 60_000;
  * asked whether the act had its effect. Nothing is sent again.
  */
 export async function recoverRun(context: RemedyContext, id: number): Promise<void> {
+  if (context.stopping.aborted) return;
   const run = await claimRecovery(context.pool, id, context);
   if (!run) return;
   const lease = keepLease(context, run);
@@ -33,8 +34,8 @@ export async function recoverRun(context: RemedyContext, id: number): Promise<vo
     await judgeLost({ context, run, plan, url: place.url });
   } catch (error) {
     context.log.warn({ run: run.id, ...errorFields(error) }, 'run not judged yet');
-    const isLate = Date.now() - (run.sentAt?.getTime() ?? 0) > giveUpAfterMs;
-    if (isLate) await giveUp(context, run, `${run.target} could not be asked`);
+    if (await isBlind(context.pool, run, giveUpAfterSeconds))
+      await giveUp(context, run, `${run.target} could not be asked`);
     else await handOver(context.pool, run);
   } finally {
     lease.stop();
@@ -51,10 +52,11 @@ interface Lost {
 async function judgeLost(lost: Lost): Promise<void> {
   const { context, run, plan } = lost;
   const session = await openControl(lost);
+  await markSeen(context.pool, run);
   const watch = new Watch(await watchInput(lost), session);
   try {
     const watched = isLasting(plan) ? await watch.untilOver() : { kind: 'over' as const, stoppedBecause: null };
-    if (watched.kind === 'lost') return void (await handOver(context.pool, run));
+    if (watched.kind === 'lost') return await leaveToOthers(context, run);
     const asking = await watch.session();
     if (!(await endLostSession(asking, run.id)))
       return await giveUp(context, run, `the session ${applicationName(run.id)} on ${plan.target} does not end`);
@@ -69,14 +71,14 @@ async function judgeLost(lost: Lost): Promise<void> {
 /** The statement goes on without its worker: it is adopted, and over once its session no longer works at it. */
 async function watchInput({ context, run, plan, url }: Lost): Promise<ConstructorParameters<typeof Watch>[0]> {
   const estimate = await estimateAct(context.pool, plan, run.sizeBytes);
-  const seconds = watchdogSeconds(estimate) - (Date.now() - (run.sentAt?.getTime() ?? Date.now())) / 1_000;
+  const seconds = (Date.now() - (run.sentAt?.getTime() ?? Date.now())) / 1_000;
   let isFirst = true;
-  const findActing = async (control: ActingSession) => {
+  const findActing = async (control: () => Promise<ActingSession>) => {
     if (!isFirst) await sleep(1_000);
     isFirst = false;
-    return findWorking(control, run.id);
+    return findWorking(await control(), run.id);
   };
-  return { context, run, plan, url, findActing, seconds };
+  return { context, run, plan, url, findActing, seconds, maxSeconds: watchdogSeconds(estimate) };
 }
 
 async function findWorking(control: ActingSession, runId: number): Promise<Backend | null> {

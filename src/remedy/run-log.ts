@@ -2,7 +2,7 @@ import type { Text } from '../model.ts';
 import { appendAudit } from '../state/audit.ts';
 import { addThreadLine, wantRunCard } from '../state/cards.ts';
 import { transaction } from '../state/database.ts';
-import { finishRun, type RunEnd } from '../state/leases.ts';
+import { finishRun, handOver, type RunEnd } from '../state/leases.ts';
 import type { StoredRun } from '../state/runs.ts';
 import { findWaiting } from '../state/schedule.ts';
 import type { RemedyContext } from './context.ts';
@@ -44,6 +44,11 @@ export async function endRun(context: RemedyContext, run: StoredRun, end: RunEnd
   if (ended.next !== null) await context.nudges.run(ended.next);
   for (const channel of new Set(ended.cards.flatMap((card) => card?.channel ?? [])))
     await context.nudges.channel(channel);
+}
+
+/** Another worker looks at it at once: what lasts is not waited for when this process stops. */
+export async function leaveToOthers(context: RemedyContext, run: StoredRun): Promise<void> {
+  if (await handOver(context.pool, run)) await context.nudges.run(run.id);
 }
 
 /** The run's card is drawn again. */

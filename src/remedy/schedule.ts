@@ -1,7 +1,7 @@
 import { appendAudit } from '../state/audit.ts';
 import { addThreadLine, type CardRef, wantRunCard } from '../state/cards.ts';
 import { type Queryable, transaction } from '../state/database.ts';
-import { type LockedRun, lockRun, moveRun } from '../state/runs.ts';
+import { type LockedRun, lockRun, moveRun, readRun } from '../state/runs.ts';
 import { findScheduledRuns, scheduleRun } from '../state/schedule.ts';
 import { readPause } from '../state/switches.ts';
 import type { RemedyContext } from './context.ts';
@@ -26,6 +26,8 @@ export function endOfWait({ startsAt, expiresAt, now }: LockedRun): Date {
  * would wait longer than its approval lasts is left to the guard, which refuses it.
  */
 export async function holdRun(context: RemedyContext, id: number): Promise<void> {
+  const seen = await readRun(context.pool, id);
+  if (seen?.state !== 'approved' || !isBound(seen.class)) return;
   const card = await transaction(context.pool, async (db) => {
     const run = await lockRun(db, id);
     if (run?.state !== 'approved' || run.isExpired) return null;

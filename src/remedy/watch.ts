@@ -18,9 +18,11 @@ export interface WatchInput {
   /** The action URL. */
   url: string;
   /** Who carries out the act, looked for as long as a look takes; null once it has ended, however it ended. */
-  findActing: (control: ActingSession) => Promise<Backend | null>;
-  /** Stopped after that, as nobody expects it to take so long. */
+  findActing: (control: () => Promise<ActingSession>) => Promise<Backend | null>;
+  /** Since its beginning: a worker that adopts it goes on counting. */
   seconds: number;
+  /** Stopped after that, as nobody expects it to take so long. */
+  maxSeconds: number;
 }
 
 /** `lost`: another worker owns the run by now, or this one is stopping. */
@@ -29,6 +31,8 @@ export type Watched = { kind: 'over'; stoppedBecause: string | null } | { kind: 
 const lookMs = 1_000;
 /** Chat is told of a new phase at once, else so often. */
 const tellMs = 5_000;
+/** Who has seen nothing for so long leaves the run to another one, that may see more. */
+const blindMs = 10 * 60_000;
 
 /**
  * Keeps an eye on a statement that may last for hours, once a second, through a session of its own that was opened
@@ -38,17 +42,21 @@ export class Watch {
   private readonly input: WatchInput;
   private control: ActingSession | null;
   private readonly since: WaitingSince = new Map();
-  private readonly startedAt = performance.now();
+  private readonly startedAt: number;
+  private seenAt = performance.now();
   private toldAt = Number.NEGATIVE_INFINITY;
-  private progress: RunProgress | null = null;
+  private progress: RunProgress | null;
   private stoppedBecause: string | null = null;
   private cancelledAt = Number.NEGATIVE_INFINITY;
 
   constructor(input: WatchInput, control: ActingSession) {
     this.input = input;
     this.control = control;
+    this.startedAt = performance.now() - input.seconds * 1_000;
+    this.progress = input.run.progress;
   }
 
+  /** Throws where the server could not be asked for ten minutes. */
   async untilOver(): Promise<Watched> {
     for (;;) {
       const seen = await this.look().catch((error) => this.onLoss(error));
@@ -68,22 +76,23 @@ export class Watch {
   }
 
   private async look(): Promise<Watched | null> {
-    const control = await this.session();
     const { context, run, findActing } = this.input;
-    const acting = await findActing(control);
+    const acting = await findActing(() => this.session());
     if (!acting) return { kind: 'over', stoppedBecause: this.stoppedBecause };
     const wish = await readStopWish(context.pool, run);
     if (!wish || context.stopping.aborted) return { kind: 'lost' };
+    const control = await this.session();
     await this.tellProgress(control);
     this.stoppedBecause ??= wish.because ?? (await this.findReason(control, acting));
     if (this.stoppedBecause !== null) await this.cancel(control, acting, this.stoppedBecause);
+    this.seenAt = performance.now();
     return null;
   }
 
   private async findReason(control: ActingSession, acting: Backend): Promise<string | null> {
-    const { plan, seconds: limit } = this.input;
+    const { plan, maxSeconds } = this.input;
     const seconds = (performance.now() - this.startedAt) / 1_000;
-    if (seconds > limit) return `it has taken ${Math.round(seconds / 60)} min, three times what was expected`;
+    if (seconds > maxSeconds) return `it has taken ${Math.round(seconds / 60)} min, three times what was expected`;
     const { stopWhen } = plan;
     return stopWhen && findHarm(control, { acting, stopWhen, since: this.since, now: performance.now() });
   }
@@ -127,6 +136,7 @@ export class Watch {
     const { context, run } = this.input;
     context.log.warn({ run: run.id, ...errorFields(error) }, 'run could not be watched for a moment');
     await this.close();
+    if (performance.now() - this.seenAt > blindMs) throw error;
     await sleep(lookMs);
     return null;
   }

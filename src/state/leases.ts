@@ -33,9 +33,23 @@ export async function claimRecovery(db: Queryable, id: number, by: Claimant): Pr
     db,
     id,
     by,
-    `state = 'recovering'`,
+    `state = 'recovering', blind_since = coalesce(blind_since, clock_timestamp())`,
     `(state = 'recovering' or (state = 'running' and sent_at is not null)) and lease_until < clock_timestamp()`,
   );
+}
+
+/** The server of a run that is to be judged has answered. */
+export async function markSeen(db: Queryable, run: StoredRun): Promise<void> {
+  await db.query('update runs set blind_since = null where id = $1 and fence = $2', [run.id, run.fence]);
+}
+
+/** Whether it has not answered for so long, whoever asked. */
+export async function isBlind(db: Queryable, run: StoredRun, seconds: number): Promise<boolean> {
+  const { rows } = await db.query(
+    'select from runs where id = $1 and blind_since < clock_timestamp() - make_interval(secs => $2)',
+    [run.id, seconds],
+  );
+  return rows.length > 0;
 }
 
 /** False when the fence was raised by another worker: stop at once. */
@@ -83,7 +97,7 @@ export async function finishRun(db: Queryable, run: StoredRun, end: RunEnd): Pro
   return rowCount === 1;
 }
 
-/** Gives a claimed run back before anything was sent, for another worker to start at once. */
+/** Gives a claimed run back, for another worker to start or to judge at once. */
 export async function handOver(db: Queryable, run: StoredRun): Promise<boolean> {
   const { rowCount } = await db.query(
     `update runs set lease_until = clock_timestamp() - interval '1 s'

@@ -63,6 +63,7 @@ describe('maintenance outside its windows', () => {
       /^Approved: R-\d+ reindex-index-concurrently on shop starts \w+ \d+ \w+ 00:00 \(UTC\), since shop is outside its windows \(.*\)\. `\/pg stop R-\d+` withdraws it\.$/,
     );
     await shows(card, `reindex-index-concurrently (R-${id}) starts`);
+    expect(await command(ana, 'runs')).toMatch(/^R-\d+ .* · scheduled: starts \w+ \d+ \w+ 00:00 \(UTC\)/);
     expect(await command(ana, `stop R-${id}`)).toMatch(
       /^Not done: you may not stop R-\d+ .*\. These may: <@U0MIRA>, <@U0TOM>\.$/,
     );

@@ -159,6 +159,7 @@ describe.each(majors)('from a finding to its cure on PostgreSQL %i', (major) => 
     await killRows();
     const asked = await askReported('vacuum-debt', 'orders');
     await run('alter table orders set (autovacuum_vacuum_threshold = 1000000)');
+    if (major >= 13) await run('alter table orders set (autovacuum_vacuum_insert_threshold = -1)');
     await expectRefusedBefore(remedy, asked, /^vacuum-debt was asked again and no longer finds this trouble$/);
     const holder = await ward.database.client('app', 'reporting');
     await holder.query('begin isolation level repeatable read; select 1');
@@ -176,6 +177,27 @@ describe.each(majors)('from a finding to its cure on PostgreSQL %i', (major) => 
       /^nothing could be removed: pid \d+ \(reporting\) has held the oldest xmin/,
     );
     await holder.end();
+  });
+
+  it.each([
+    ['drop-invalid-index', { index: 'public.orders_status_ccnew' }],
+    ['drop-index-concurrently', { index: 'public.orders_status' }],
+    ['vacuum-table', { table: 'public.orders' }],
+  ])('%s is refused to a login without the right, by the name of the grant', async (runbook, relation) => {
+    await leaveHalf();
+    remedy = await ward.open('actor');
+    const asked = await remedy.ask(runbook, { ...relation, database: ward.database.name });
+    const grant = runbook === 'vacuum-table' && major >= 17 ? 'maintain on public\\.orders' : 'app';
+    await expectRefusedBefore(remedy, asked, new RegExp(`^actor may not (?:drop|vacuum) .*: grant ${grant} to actor$`));
+  });
+
+  it('what was dropped is not made again by a login that may not, by the name of the grant', async () => {
+    const asked = { index: 'public.orders_status', database: ward.database.name };
+    const back = await followUpOf(await remedy.carryOut(await remedy.ask('drop-index-concurrently', asked)));
+    await run('revoke create on schema public from app, public');
+    await expectRefusedBefore(remedy, back, /grant create on schema public to keeper$/);
+    await run('grant create on schema public to app');
+    expect(await indexes()).toEqual({ orders_pkey: true });
   });
 
   it('index-bloat lets its index be rebuilt', async () => {

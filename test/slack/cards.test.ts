@@ -209,6 +209,23 @@ describe('a card', () => {
     );
   });
 
+  it.each([
+    ['critical', '🔴'],
+    ['warning', '🟠'],
+    ['info', '🔵'],
+  ] as const)('shows at a glance how bad it is: %s', (severity, sign) => {
+    const facts = {
+      alert: { ...alert(modest, 'firing'), severity },
+      runs: [],
+      report: null,
+      isPaused: false,
+      worst: null,
+    };
+    expect(renderCard({ id: 1, version: 3, facts, timezone: 'UTC' }).text).toMatch(
+      new RegExp(`^${sign} .*\\(${severity}\\)$`),
+    );
+  });
+
   it('says who paused nothing but that nothing runs now', () => {
     expect(textOf(card(modest, 'firing', true))).toContain('actions are paused');
     expect(textOf(card(modest, 'firing', false))).not.toContain('paused');

@@ -171,12 +171,18 @@ describe('the card of a run', () => {
     ],
     ['that is scheduled can be withdrawn', run('scheduled', { startsAt }), 'Withdraw …'],
     ['that was stopped can be asked for again', run('stopped'), 'Ask again'],
+    ['of which nobody knows the end cannot, before somebody has looked', run('unknown'), null],
     ['that somebody withdrew too', run('withdrawn', { stopBy: 'U0TOM' }), 'Ask again'],
   ])('%s', (_, shown, label) => {
     const { blocks } = card(shown);
     if (label === null) expect(blocks).not.toMatch(/"actions"/);
     else expect(blocks).toContain(label);
     if (label === 'Stop …') expect(blocks).toContain('"title":{"type":"plain_text","text":"Stop R-12?"}');
+  });
+
+  it('says what it does, whatever became of it', () => {
+    for (const state of ['proposed', 'running', 'scheduled', 'succeeded'] as const)
+      expect(card(run(state)).text).toContain('rebuilds it');
   });
 
   it('that is scheduled says that actions are paused', () => {

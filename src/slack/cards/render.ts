@@ -1,5 +1,5 @@
 import type { KnownBlock } from '@slack/types';
-import { plain } from '../text.ts';
+import { oneLine, plain } from '../text.ts';
 import { type Rendered, renderAlert } from './alert.ts';
 import { button, context, section } from './elements.ts';
 import { originOf } from './fate.ts';
@@ -46,6 +46,7 @@ function renderRun(run: ShownRun, { isPaused, timezone }: { isPaused: boolean; t
     text: `${title} (${run.state})`,
     blocks: [
       section(`🔧 *${plain(title)}*${asker} · ${whyOf(run)}`),
+      ...(run.state === 'proposed' ? [] : [context(oneLine(run.does, 300))]),
       ...runBlocks({ run, timezone, isPaused }),
       ...again,
       context(`R-${run.id} · plan ${run.planHash.slice(0, 12)}`),

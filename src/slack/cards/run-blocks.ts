@@ -26,11 +26,11 @@ export function runBlocks(view: RunView): KnownBlock[] {
   return [section(fate(view, plan)), ...afterwards(view, plan)];
 }
 
-/** A finished or unanswered run may be asked for again. */
+/** A finished or unanswered run may be asked for again; of which nobody knows the end, once somebody has looked. */
 export function canAskAgain({ state, alertId }: Pick<ShownRun, 'state' | 'alertId'>): boolean {
   // What a job offers comes back by itself after somebody withdrew it.
   if (state === 'withdrawn') return alertId === null;
-  return ['expired', 'refused', 'failed', 'stopped', 'denied', 'unknown'].includes(state);
+  return ['expired', 'refused', 'failed', 'stopped', 'denied'].includes(state);
 }
 
 const seenByNobody = {

@@ -33,7 +33,7 @@ export function stopButton(run: ShownRun, label: string): KnownBlock {
   return {
     type: 'actions',
     block_id: `stop-${run.id}`,
-    elements: [button('stop', label, { value: String(run.id), style: 'danger', confirm })],
+    elements: [button('stop', label, { value: String(run.id), ...(isUnderWay ? { style: 'danger' } : {}), confirm })],
   };
 }
 

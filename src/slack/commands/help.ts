@@ -17,7 +17,7 @@ const explained: Record<Topic, string> = {
   resume: 'lets actions run again; approvers may',
   status: 'what is watched, what is firing, what could not be judged',
   approve:
-    'A fix runs once enough of the people named on its card pressed Approve. The plan is fixed: what you see is what runs, and it is checked again before it does. One Deny ends it',
+    'A fix runs once enough of the people named on its card pressed Approve. The plan is fixed: what you see is what runs, and it is checked again before it does. Outside the windows of its target, maintenance waits for the next one. One Deny ends it',
 };
 
 export function help(topic: Topic | null, known: Known): Text {

@@ -16,6 +16,9 @@ alter table runs add column stop_reason text;
 -- When a scheduled run may start.
 alter table runs add column starts_at timestamptz;
 
+-- Since when nobody could ask its server what became of it, after its worker was lost.
+alter table runs add column blind_since timestamptz;
+
 -- One run on a table at a time, and one piece of maintenance on a target, whichever replica claims them.
 create unique index runs_on_relation on runs (target, relation)
   where relation is not null and state in ('running', 'recovering');
@@ -33,5 +36,5 @@ delete from reports where kind = 'trial';
 alter table reports drop constraint reports_kind_check;
 alter table reports add check (kind in ('first-look', 'weekly', 'asked'));
 drop index runs_maintaining, runs_on_relation;
-alter table runs drop column starts_at, drop column stop_reason, drop column stop_by, drop column progress,
+alter table runs drop column blind_since, drop column starts_at, drop column stop_reason, drop column stop_by, drop column progress,
   drop column undo, drop column size_bytes, drop column follows, drop column relation;
