@@ -6,6 +6,7 @@ import { configReference } from '../config/docs.ts';
 import type { AnyJob, Threshold } from '../detect/job.ts';
 import { errorCodes } from '../errors.ts';
 import { loadRunbooks, runbooksFolder } from '../remedy/library.ts';
+import { describeType } from '../remedy/params.ts';
 import type { Runbook } from '../remedy/runbook.ts';
 
 const folder = fileURLToPath(import.meta.resolve('#package/docs'));
@@ -68,8 +69,12 @@ function describeJob(job: AnyJob): string {
   ].join('\n');
 }
 
-function needOf({ scope, isForAnyLogin }: AnyJob): string {
-  if (scope === 'database') return 'Looks into each database that its login may connect to, once for the cluster';
+function needOf(job: AnyJob): string {
+  const { scope, isForAnyLogin } = job;
+  if (job.scope === 'database') {
+    const where = job.isAskedEverywhere ? 'on every node' : 'once for the cluster';
+    return `Looks into each database that its login may connect to, ${where}`;
+  }
   const login = isForAnyLogin ? 'Any login will do' : 'Needs a login with `pg_monitor`';
   return scope === 'target' ? `${login}; judges all nodes together` : login;
 }
@@ -91,7 +96,9 @@ function describeRunbook({
   undo,
   for: jobNames,
 }: Runbook): string {
-  const rows = Object.entries(params).map(([param, { type, about }]) => `| \`${param}\` | ${type} | ${about} |`);
+  const rows = Object.entries(params).map(
+    ([name, param]) => `| \`${name}\` | ${describeType(name, param)} | ${param.about} |`,
+  );
   return [
     `## ${name}`,
     '',

@@ -1,7 +1,9 @@
 import { afterEach, beforeAll, expect } from 'vitest';
-import type { StoredRun } from '../../src/state/runs.ts';
+import { newRun, planBest } from '../../src/remedy/propose.ts';
+import { readFiringOf } from '../../src/state/alerts.ts';
+import { insertRun, readRun, type StoredRun } from '../../src/state/runs.ts';
 import { failOnLeaks } from '../support/leaks.ts';
-import { openRemedy, type Remedy } from '../support/remedy.ts';
+import { approver, openRemedy, type Remedy } from '../support/remedy.ts';
 import { createDatabase, type Database, newest } from '../support/servers.ts';
 
 export interface RelationWard {
@@ -11,6 +13,8 @@ export interface RelationWard {
   open(login?: string): Promise<Remedy>;
   /** What a job proposes by itself about this database, after a check with all thresholds at zero. */
   proposedBy(remedy: Remedy, job: string): Promise<StoredRun[]>;
+  /** As a line of a report is asked for, which nothing proposes by itself. */
+  askReported(remedy: Remedy, about: { job: string; object: string }): Promise<StoredRun>;
 }
 
 /** What the tests of runbooks about a relation need on one major; declares the hooks that make it and clean it up. */
@@ -43,7 +47,24 @@ export function useRelationWard(major: number): RelationWard {
     const runs = await remedy.propose(job);
     return runs.filter(({ plan }) => JSON.parse(plan).database === ward.database.name);
   };
+  ward.askReported = async (remedy, { job, object }) => {
+    expect(await ward.proposedBy(remedy, job)).toEqual([]);
+    const { context } = remedy;
+    const target = [...context.targets.keys()][0] ?? '';
+    const alerts = await readFiringOf(context.pool, target, [job]);
+    const alert = alerts.find(({ finding }) => finding.fingerprint === `${ward.database.name}.public.${object}`);
+    const best = alert && (await planBest(context, alert.id, alert.finding));
+    if (!best) throw new Error(`${job} offers nothing for ${object}`);
+    const asked = { does: best.offer.does, alertId: alert.id, askedBy: approver, follows: null, trace: null };
+    return readStored(remedy, await insertRun(context.pool, newRun(best.plan, best, asked)));
+  };
   return ward;
+}
+
+export async function readStored(remedy: Remedy, id: number | null): Promise<StoredRun> {
+  const found = id === null ? null : await readRun(remedy.context.pool, id);
+  if (!found) throw new Error(`there is no run R-${id}`);
+  return found;
 }
 
 /** Approves it, and shows that it was refused for that reason before anything was sent. */

@@ -1,13 +1,11 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openPlan } from '../../src/remedy/plan.ts';
-import { newRun, planBest } from '../../src/remedy/propose.ts';
-import { readFiringOf } from '../../src/state/alerts.ts';
-import { insertRun, readRun, type StoredRun } from '../../src/state/runs.ts';
+import type { StoredRun } from '../../src/state/runs.ts';
 import { standStill } from '../support/half-built.ts';
-import { approver, type Remedy } from '../support/remedy.ts';
+import type { Remedy } from '../support/remedy.ts';
 import { majors } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
-import { expectRefusedBefore, useRelationWard } from './relation-ward.ts';
+import { expectRefusedBefore, readStored, useRelationWard } from './relation-ward.ts';
 
 describe.each(majors)('from a finding to its cure on PostgreSQL %i', (major) => {
   const ward = useRelationWard(major);
@@ -25,24 +23,8 @@ describe.each(majors)('from a finding to its cure on PostgreSQL %i', (major) => 
   });
   afterEach(() => run('drop table if exists orders cascade'));
 
-  /** As a line of a report is asked for, which nothing proposes by itself. */
-  async function askReported(job: string, object: string): Promise<StoredRun> {
-    expect(await ward.proposedBy(remedy, job)).toEqual([]);
-    const { context } = remedy;
-    const target = [...context.targets.keys()][0] ?? '';
-    const alerts = await readFiringOf(context.pool, target, [job]);
-    const alert = alerts.find(({ finding }) => finding.fingerprint === `${ward.database.name}.public.${object}`);
-    const best = alert && (await planBest(context, alert.id, alert.finding));
-    if (!best) throw new Error(`${job} offers nothing for ${object}`);
-    const asked = { does: best.offer.does, alertId: alert.id, askedBy: approver, follows: null, trace: null };
-    return readBack(await insertRun(context.pool, newRun(best.plan, best, asked)));
-  }
-
-  async function readBack(id: number | null): Promise<StoredRun> {
-    const found = id === null ? null : await readRun(remedy.context.pool, id);
-    if (!found) throw new Error(`there is no run R-${id}`);
-    return found;
-  }
+  const askReported = (job: string, object: string) => ward.askReported(remedy, { job, object });
+  const readBack = (id: number | null) => readStored(remedy, id);
 
   async function followUpOf({ id }: StoredRun): Promise<StoredRun> {
     const { rows } = await remedy.context.pool.query('select id from runs where follows = $1', [id]);
