@@ -4,11 +4,23 @@ with
   candidates as materialized (
     select
       i.*, c.relname, c.relnamespace, c.relpages, c.reltuples, c.reloptions, m.amname,
-      t.relname as table_name, t.relnamespace as table_namespace, t.reltuples as table_rows, t.relpages as table_pages
+      t.relname as table_name, t.relnamespace as table_namespace, t.reltuples as table_rows, t.relpages as table_pages,
+      g.least_pages
     from pg_catalog.pg_class c
     join pg_catalog.pg_index i on i.indexrelid = c.oid
     join pg_catalog.pg_class t on t.oid = i.indrelid
     join pg_catalog.pg_am m on m.oid = c.relam
+    -- Where its table has more than doubled since, only what its rows take at the least is known: 6 bytes each.
+    cross join lateral (
+      select pg_catalog.ceil(
+        case
+          when pg_catalog.pg_stat_get_live_tuples(t.oid) > 2 * greatest(t.reltuples, 0)
+            and m.amname = 'btree'
+            and i.indpred is null
+            then pg_catalog.pg_stat_get_live_tuples(t.oid) * 6 / pg_catalog.current_setting('block_size')::float8
+        end
+      )::int as least_pages
+    ) g
     where c.relkind = 'i'
       and c.relpersistence <> 't'
       and t.relkind in ('r', 'm')
@@ -16,8 +28,8 @@ with
       and c.oid >= 16384
       and i.indisvalid
       and c.relpages > 0
-      and c.relpages::float8 * pg_catalog.current_setting('block_size')::int >= $1::float8
-    order by c.relpages desc, c.oid
+      and greatest(c.relpages, g.least_pages)::float8 * pg_catalog.current_setting('block_size')::int >= $1::float8
+    order by greatest(c.relpages, g.least_pages) desc, c.oid
     limit 5000
   )
 select
@@ -27,9 +39,10 @@ select
   pg_catalog.format('%I.%I', n.nspname, c.relname) as qualified,
   pg_catalog.format('%I.%I', tn.nspname, c.table_name) as table,
   c.amname::text as method,
-  c.relpages as pages,
+  greatest(c.relpages, c.least_pages) as pages,
   -- Those of a partial one only it knows.
   case
+    when c.least_pages > c.relpages then null
     when c.indpred is not null and c.reltuples >= 0 then c.reltuples
     when c.indpred is null and c.table_rows >= 0 and c.table_pages > 0 then c.table_rows
   end::float8 as rows,
@@ -76,5 +89,5 @@ cross join lateral (
     pg_catalog.max(p.option_value) filter (where p.option_name = 'deduplicate_items') as deduplicate
   from pg_catalog.pg_options_to_table(c.reloptions) p
 ) o
-order by c.relpages desc, c.indexrelid
+order by pages desc, c.indexrelid
 limit 5000
