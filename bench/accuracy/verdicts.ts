@@ -32,7 +32,9 @@ export async function tryVerdicts(servers: Servers, seed: number): Promise<strin
     for (const one of cases) tried.push(await tryCase(trial, one, { servers, number: ++made }));
     lines.push(rowOf(trial.job.name, 'pgorderly', tried, 'ours'));
     if (trial.peer) lines.push(rowOf('', `check_postgres ${trial.peer.action}`, tried, 'peer'));
-    notes.push(...tried.flatMap(({ one, ours }) => complaints(trial, one, ours)));
+    notes.push(...tried.flatMap(({ one, ours }) => complaints(trial.job.name, one, ours)));
+    const peer = `check_postgres ${trial.peer?.action}`;
+    notes.push(...tried.flatMap((each) => (each.peer ? complaints(peer, each.one, each.peer) : [])));
   }
   const unseen =
     '\nT7 (a partial index under a foreign key) and T8 (an int4 column fed by a bigint sequence): no job looks there.';
@@ -123,7 +125,7 @@ function rowOf(job: string, contender: string, tried: readonly Tried[], who: 'ou
   return `| ${job} | ${contender} | ${figures.join(' | ')} | ${who === 'ours' ? traps : ''} |`;
 }
 
-function complaints({ job }: Trial, { name }: VerdictCase, { missed, wrong, isUnjudged }: Said): string[] {
-  const missing = missed.length > 0 && !isUnjudged ? [`${job.name}, ${name}: missed ${missed.join(', ')}`] : [];
-  return wrong.length > 0 ? [...missing, `${job.name}, ${name}: false ${wrong.join(', ')}`] : missing;
+function complaints(who: string, { name }: VerdictCase, { missed, wrong, isUnjudged }: Said): string[] {
+  const missing = missed.length > 0 && !isUnjudged ? [`${who}, ${name}: missed ${missed.join(', ')}`] : [];
+  return wrong.length > 0 ? [...missing, `${who}, ${name}: false ${wrong.join(', ')}`] : missing;
 }
