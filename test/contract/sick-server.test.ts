@@ -10,6 +10,9 @@ import { majors } from '../support/servers.ts';
 import { makeSickServer, type SickServer } from './sick-server.ts';
 
 const tested = majors.filter((major) => [12, 15, 18].includes(major) || majors.length === 1);
+/** Jobs that need weeks of samples, or a second cluster: their own tests try each login. */
+const elsewhere = ['unused-indexes', 'logical-replication'];
+const tried = jobs.filter(({ name }) => !elsewhere.includes(name));
 /** What each login is made with. */
 const made = {
   plain: 'login',
@@ -30,12 +33,14 @@ describe.each(tested)('a server of PostgreSQL %i that is ill all over', (major) 
   });
   afterAll(() => sick?.end());
 
-  it('has an illness for each job', () => {
-    expect(jobs.map(({ name }) => name).filter((name) => !sick.illnesses[name])).toEqual([]);
+  it('has an illness for each job that one look can judge', () => {
+    expect(jobs.map(({ name }) => name).filter((name) => !sick.illnesses[name] && !elsewhere.includes(name))).toEqual(
+      [],
+    );
   });
 
   describe.each(logins)('to a %s login', (login) => {
-    it.each(jobs.map((job) => [job.name, job] as const))('is never well by %s', async (name, job) => {
+    it.each(tried.map((job) => [job.name, job] as const))('is never well by %s', async (name, job) => {
       const illness = sick.illnesses[name];
       if (!illness) throw new Error(`no illness for ${name}`);
       const urls = illness.urls(roleOf(login, name));
@@ -45,6 +50,7 @@ describe.each(tested)('a server of PostgreSQL %i that is ill all over', (major) 
       expect(first.outcome, first.reason ?? '').toMatch(
         login === 'superuser' ? /^findings$/ : /^(findings|cannot-judge)$/,
       );
+      if (login === enoughFor(job, major)) expect(grantsIn(first.unjudged)).toEqual([]);
       if (isFound(first)) return;
       expect(login).not.toBe('superuser');
       expect(isCovered(first.covered, { node: 'main', database: 'postgres' })).toBe(false);
@@ -70,11 +76,22 @@ describe.each(tested)('a server of PostgreSQL %i that is ill all over', (major) 
 
   /** Each remedy that is a GRANT is carried out as it stands. */
   async function follow(unjudged: readonly Unjudged[]) {
-    const grants = unjudged.filter(({ remedy }) => remedy.startsWith('grant ')).map(({ remedy }) => remedy);
-    expect(grants).not.toEqual([]);
-    for (const grant of grants) await sick.main.run(grant);
+    const remedies = unjudged.map(({ remedy }) => remedy).filter((remedy) => remedy.startsWith('grant '));
+    expect(remedies).not.toEqual([]);
+    for (const grant of remedies) await sick.main.run(grant);
   }
 });
+
+/** The least that judges all of it, by what the job says. Before 14 nothing less than a superuser may read all tables. */
+function enoughFor({ needs }: AnyJob, major: number): Login {
+  if (needs === 'table-statistics') return major >= 14 ? 'reader' : 'superuser';
+  return needs === 'any-login' ? 'plain' : 'monitor';
+}
+
+/** Of what would let it judge more; into which databases it may go is another matter. */
+function grantsIn(unjudged: readonly Unjudged[]): string[] {
+  return unjudged.map(({ remedy }) => remedy).filter((remedy) => /^grant (?!connect )/.test(remedy));
+}
 
 function roleOf(login: Login, job: string): string {
   return `${login}_${job.replaceAll('-', '_')}`;
