@@ -75,6 +75,8 @@ with
             where v.relid = l.oid
           )
         end
+      -- Else it would be asked for wherever it is used.
+      offset 0
     ) i (inserted)
     where l.dead >= l.dead_limit
       or i.inserted >= l.insert_limit
