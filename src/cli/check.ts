@@ -1,4 +1,5 @@
 import { type CheckTarget, checkTarget } from '../detect/check.ts';
+import type { AnyJob } from '../detect/job.ts';
 import { PgorderlyError } from '../errors.ts';
 import type { CheckResult, Finding, Outcome, Unjudged } from '../model.ts';
 import { type CheckOptions, type CheckRequest, readRequest } from './check-request.ts';
@@ -43,12 +44,18 @@ async function sweep({ target, jobs, thresholdsOf }: CheckRequest): Promise<Chec
   try {
     showProgress(`connecting to ${target.name} …`);
     const serverVersion = await readVersion(target);
-    const entries: JobEntry[] = [];
-    for (const job of jobs) {
-      showProgress(`${job.name} …`);
-      entries.push(toEntry((await checkTarget(job, target, thresholdsOf(job))).result));
-    }
-    return { target: target.name, serverVersion, startedAt, jobs: entries };
+    const entries = new Map<string, JobEntry>();
+    const run = async (some: readonly AnyJob[]) => {
+      for (const job of some) {
+        showProgress(`${job.name} …`);
+        entries.set(job.name, toEntry((await checkTarget(job, target, thresholdsOf(job))).result));
+      }
+    };
+    const goesIn = ({ scope }: AnyJob) => scope === 'database';
+    // As in the service: who looks into databases has a connection of its own, and keeps nobody waiting.
+    await Promise.all([run(jobs.filter((job) => !goesIn(job))), run(jobs.filter(goesIn))]);
+    const inOrder = jobs.flatMap(({ name }) => entries.get(name) ?? []);
+    return { target: target.name, serverVersion, startedAt, jobs: inOrder };
   } finally {
     showProgress('');
   }
