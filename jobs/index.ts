@@ -4,6 +4,7 @@ import { duplicateIndexes } from './duplicate-indexes.ts';
 import { indexBloat } from './index-bloat.ts';
 import { invalidIndexes } from './invalid-indexes.ts';
 import { lockChains } from './lock-chains.ts';
+import { logicalReplication } from './logical-replication.ts';
 import { longTransactions } from './long-transactions.ts';
 import { nodeRoles } from './node-roles.ts';
 import { preparedTransactions } from './prepared-transactions.ts';
@@ -27,6 +28,7 @@ export const jobs: readonly AnyJob[] = [
   wraparound,
   replicationLag,
   replicationSlots,
+  logicalReplication,
   nodeRoles,
   targetUnreachable,
   invalidIndexes,

@@ -1,6 +1,7 @@
 import type { TargetJudged } from '../src/detect/job.ts';
 import { defineTargetJob, type NodeAnswer, type NodeRole, type TargetContext } from '../src/detect/job.ts';
 import type { Unjudged } from '../src/model.ts';
+import { isAuroraReader } from './shared/aurora.ts';
 
 const thresholds = {
   timelineSeconds: {
@@ -77,6 +78,8 @@ function judgePrimaries(members: readonly Member[], configured: number): TargetJ
     return [finding('two-primaries', first.node, { title, what, members })];
   }
   const [standby] = members;
+  // Aurora makes any of its instances the writer, one that isn't configured too.
+  if (members.every(isAuroraReader)) return [];
   // A primary that does not answer is told by target-unreachable, and one that isn't configured can't be.
   if (first || !standby || members.length < configured || configured < 2) return [];
   const what = 'Nothing can be written until one of them is promoted, or the primary is back.';
@@ -146,6 +149,13 @@ function unanswered(answers: Answers): Unjudged[] {
 
 function unjudgedPrimary(members: readonly Member[], answers: Answers): Unjudged[] {
   const [only] = members;
+  if (only && members.length === answers.length && members.every(isAuroraReader))
+    return [
+      {
+        reason: `${members.map(({ node }) => node).join(', ')}: only Aurora readers are configured, so whether there is one writer is not judged`,
+        remedy: "Add the cluster's writer endpoint to the target's nodes.",
+      },
+    ];
   if (answers.length > 1 || !only?.isStandby) return [];
   return [
     {

@@ -1,10 +1,11 @@
 import { defineTargetJob, type TargetContext } from '../src/detect/job.ts';
-import type { Severity } from '../src/model.ts';
+import type { Severity, Unjudged } from '../src/model.ts';
 import { type Lag, measureLag } from './replication-lag.measure.ts';
 import { isStreaming, type LagMemory, rememberLag } from './replication-lag.memory.ts';
 import { type Answers, findStandbys, headOf, type NodeFacts, type Standby } from './replication-lag.standbys.ts';
 import { describeLag } from './replication-lag.text.ts';
 import { unjudgedStandbys } from './replication-lag.unjudged.ts';
+import { isAuroraReader, unjudgedAuroraReader } from './shared/aurora.ts';
 
 const thresholds = {
   minBytes: {
@@ -41,12 +42,15 @@ export const replicationLag = defineTargetJob({
     unreplayedBytes: { label: 'not replayed', unit: 'bytes' },
     lagSeconds: { label: 'lag', unit: 'seconds' },
   },
-  gather: async (ask): Promise<NodeFacts> => {
+  gather: async (ask, { flavour }): Promise<NodeFacts | null> => {
+    // It has no standbys, and refuses to say anything about WAL.
+    if (flavour === 'aurora') return null;
     const [position] = await ask('position');
     return { position, senders: await ask() } as unknown as NodeFacts;
   },
   remember: rememberLag,
-  judge(answers: Answers, context: Context) {
+  judge(all: Answers, context: Context) {
+    const answers = all.filter(({ role }) => role?.flavour !== 'aurora');
     const head = headOf(answers);
     // Positions in the WAL of another cluster mean nothing here.
     const isOther = ({ role }: Answers[number]) => head && role && role.systemIdentifier !== head.systemIdentifier;
@@ -54,10 +58,15 @@ export const replicationLag = defineTargetJob({
     const standbys = findStandbys(ours, context.memory?.known ?? {});
     return {
       findings: worstOfEach(standbys.flatMap((standby) => judgeStandby(standby, head?.written ?? null, context) ?? [])),
-      unjudged: unjudgedStandbys(answers, { head, standbys }),
+      unjudged: [...unjudgedStandbys(answers, { head, standbys }), ...unjudgedReaders(all)],
     };
   },
 });
+
+function unjudgedReaders(answers: Answers): Unjudged[] {
+  const readers = answers.filter(({ role }) => role && isAuroraReader(role));
+  return readers.map(({ node }) => ({ node, ...unjudgedAuroraReader('how far it is behind is') }));
+}
 
 type Verdict = NonNullable<ReturnType<typeof judgeStandby>>;
 

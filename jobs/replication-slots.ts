@@ -9,6 +9,7 @@ import {
   type SlotState,
 } from './replication-slots.memory.ts';
 import { describeSlot } from './replication-slots.text.ts';
+import { isAuroraReader, unjudgedAuroraReader } from './shared/aurora.ts';
 
 const thresholds = {
   minBytes: {
@@ -39,6 +40,7 @@ export const replicationSlots = defineJob({
   gather: async (ask) => (await ask()) as unknown as Slot[],
   remember: rememberSlots,
   judge(slots: readonly Slot[], context: Context) {
+    if (isAuroraReader(context.node)) return { findings: [], unjudged: [unjudgedAuroraReader('its slots are')] };
     const findings = slots.flatMap((slot) => judgeSlot(slot, context) ?? []);
     return { findings, unjudged: slots.length < maxRows ? [] : [unjudgedRest] };
   },

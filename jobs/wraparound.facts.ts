@@ -22,7 +22,7 @@ export interface AgeHolder {
   ageXids: number;
 }
 
-/** One row of wraparound.tables.sql, of the database that is asked. */
+/** One row of wraparound.tables.sql, of the database that it was asked in. */
 export interface AgedTable {
   database: string;
   name: string;

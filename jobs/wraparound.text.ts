@@ -37,16 +37,21 @@ function describeHolder({ kind, name, who }: AgeHolder): string {
   return `${what[kind]} ${name}${who ? ` (${who})` : ''}`;
 }
 
-/** Databases, then the tables of the one that was asked. */
+const mostTables = 10;
+
+/** Databases, then the tables of those that were asked, the oldest first. */
 export function evidenceOf({ age, ageOfTable }: Counter, { databases, tables }: AgeFacts): string {
   const line = (value: number, text: string) => `${figure(value).padStart(13)}  ${text}`;
   const oldest = [...databases].sort((a, b) => age(b) - age(a)).slice(0, 5);
   return [
     ...oldest.map((database) => line(age(database), `database ${database.name}`)),
-    ...tables.map((table) => {
-      const what = `${table.isToast ? 'TOAST of ' : ''}${table.name}`;
-      return line(ageOfTable(table), `${what} in ${table.database} (${inBytes(table.sizeBytes)})`);
-    }),
+    ...[...tables]
+      .sort((a, b) => ageOfTable(b) - ageOfTable(a))
+      .slice(0, mostTables)
+      .map((table) => {
+        const what = `${table.isToast ? 'TOAST of ' : ''}${table.name}`;
+        return line(ageOfTable(table), `${what} in ${table.database} (${inBytes(table.sizeBytes)})`);
+      }),
   ].join('\n');
 }
 

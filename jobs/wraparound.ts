@@ -1,4 +1,4 @@
-import { type Ask, defineJob, type JudgeContext } from '../src/detect/job.ts';
+import { type Ask, type AskIn, defineJob, type JudgeContext } from '../src/detect/job.ts';
 import type { Judged, Unjudged } from '../src/model.ts';
 import { perSecond } from './shared/rates.ts';
 import {
@@ -46,11 +46,13 @@ export const wraparound = defineJob({
   thresholds,
   measures: { age: { label: 'age of the oldest id', unit: 'transactions' } },
   history: { days: 1 },
-  async gather(ask: Ask): Promise<AgeFacts> {
+  async gather(ask: Ask, { warningPercent }, askIn: AskIn): Promise<AgeFacts> {
     const databases = (await ask()) as unknown as AgedDatabase[];
     const holders = (await ask('holders')) as unknown as AgeHolder[];
     // Only proof: pg_class itself may be locked.
-    const tables = (await ask('tables').catch(() => [])) as unknown as AgedTable[];
+    const own = (await ask('tables').catch(() => [])) as unknown as AgedTable[];
+    const others = (await askIn('tables', othersToAsk(databases, own, warningPercent))) as unknown as AgedTable[];
+    const tables = [...own, ...others];
     const [row] = databases[0]?.mayListFiles ? await ask('members') : [];
     return { databases, holders, tables, members: row ? (row['members'] as number) : null };
   },
@@ -73,6 +75,17 @@ export const wraparound = defineJob({
     return { findings, lingering, unjudged: unjudgedMembers(facts, context.node.role) };
   },
 });
+
+const mostOthers = 3;
+
+/** The oldest that are too old, and take connections; the one that was asked is among the tables already. */
+function othersToAsk(databases: readonly AgedDatabase[], own: readonly AgedTable[], warningPercent: number): string[] {
+  const isOld = (database: AgedDatabase) =>
+    counters.some(({ age, forcedAt }) => age(database) >= (forcedAt(database) * warningPercent) / 100);
+  const isAsked = ({ name }: AgedDatabase) => own.some(({ database }) => database === name);
+  const others = databases.filter((one) => one.takesConnections && isOld(one) && !isAsked(one));
+  return others.slice(0, mostOthers).map(({ name }) => name);
+}
 
 const windowSeconds = 21_600;
 

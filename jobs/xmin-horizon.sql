@@ -8,6 +8,10 @@ with
         null::text as name,
         a.pid,
         greatest(pg_catalog.age(a.backend_xid), pg_catalog.age(a.backend_xmin)) as age,
+        case
+          when a.backend_xid is null or pg_catalog.age(a.backend_xmin) > pg_catalog.age(a.backend_xid) then a.backend_xmin
+          else a.backend_xid
+        end as held,
         null::float8 as seconds,
         null::text as owner,
         null::text as prepared_in
@@ -20,7 +24,7 @@ with
         and not (a.usename = current_user and a.application_name like 'pgorderly/%')
       union all
       -- What a standby's sessions need, if it has hot_standby_feedback on and no slot.
-      select 'standby', r.application_name, r.pid, pg_catalog.age(r.backend_xmin), null, null, null
+      select 'standby', r.application_name, r.pid, pg_catalog.age(r.backend_xmin), r.backend_xmin, null, null, null
       from pg_catalog.pg_stat_replication r
       union all
       select
@@ -28,6 +32,10 @@ with
         s.slot_name::text,
         s.active_pid,
         greatest(pg_catalog.age(s.xmin), pg_catalog.age(s.catalog_xmin)),
+        case
+          when s.xmin is null or pg_catalog.age(s.catalog_xmin) > pg_catalog.age(s.xmin) then s.catalog_xmin
+          else s.xmin
+        end,
         -- A slot that nobody uses moves nothing on. Before 17 it is not known since when.
         extract(
           epoch from pg_catalog.clock_timestamp() - (pg_catalog.to_jsonb(s) ->> 'inactive_since')::timestamptz
@@ -41,6 +49,7 @@ with
         p.gid,
         null,
         pg_catalog.age(p.transaction),
+        p.transaction,
         extract(epoch from pg_catalog.clock_timestamp() - p.prepared)::float8,
         p.owner::text,
         p.database::text
@@ -58,6 +67,8 @@ select
   h.kind,
   h.name,
   h.age as "ageXids",
+  -- By which a standby's session is known on its primary.
+  h.held::text as held,
   h.seconds as "knownSeconds",
   h.owner,
   h.prepared_in as "preparedIn",

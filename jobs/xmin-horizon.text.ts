@@ -1,9 +1,14 @@
 import { describeEnding } from './shared/prepared.ts';
 import { count, describeClient, inWords } from './shared/sessions.ts';
-import type { Holder } from './xmin-horizon.ts';
+import type { Holder } from './xmin-horizon.holders.ts';
 
 /** Without ages: an alert whose title changed at each check would be drawn again at each check. */
-export function nameOf({ kind, name, pid }: Holder): string {
+export function nameOf(holder: Holder): string {
+  const { standby } = holder;
+  return standby === null ? nameThere(holder) : `${nameThere(holder)} on the standby ${standby}`;
+}
+
+function nameThere({ kind, name, pid }: Holder): string {
   switch (kind) {
     case 'session':
       return `pid ${pid}`;
@@ -48,24 +53,31 @@ export function summarize(holder: Holder, percent: number, notOffered: string | 
 }
 
 /** Where it matters: a session and a prepared transaction hold back their own database and what all share. */
-function reachOf({ kind, database, preparedIn }: Holder): string {
+function reachOf({ kind, database, preparedIn, standby }: Holder): string {
+  if (standby !== null) return 'in any database';
   if (kind === 'catalog slot') return 'in the catalogs';
   if (kind === 'prepared') return `in database ${preparedIn}`;
   return kind === 'session' && database !== null ? `in database ${database}` : 'in any database';
 }
 
 function todo(holder: Holder): string {
-  const { kind, name, preparedIn } = holder;
+  const { kind, name, preparedIn, standby, untraced } = holder;
   switch (kind) {
     case 'session':
-      return '';
+      return standby === null ? '' : 'By its hot_standby_feedback the standby makes the primary keep them.';
     case 'standby':
-      return `On the standby ${name}, long-transactions finds the session; end it there.`;
+      return `On the standby ${name}, long-transactions finds the session; end it there. ${whyUntraced(untraced)}`;
     case 'prepared':
       return describeEnding(name ?? '', preparedIn);
     default:
-      return `If it has a consumer, see what holds that up; if not, pg_drop_replication_slot ends it, and its consumer cannot go on.`;
+      return `If it has a consumer, see what holds that up; if not, pg_drop_replication_slot ends it, and its consumer cannot go on.${untraced === null ? '' : ` A standby uses it. ${whyUntraced(untraced)}`}`;
   }
+}
+
+function whyUntraced(untraced: Holder['untraced']): string {
+  return untraced === 'gone'
+    ? 'Now none of its sessions holds it any more: what a standby tells is up to wal_receiver_status_interval old.'
+    : 'Which session that is, is not known: none of the nodes that are watched, and answer, is that standby.';
 }
 
 /** Ending the first leaves the second to hold it. */

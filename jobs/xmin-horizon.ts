@@ -1,42 +1,16 @@
-import { defineJob, type JudgeContext, type Point } from '../src/detect/job.ts';
-import type { Judged, Offer, Subject } from '../src/model.ts';
+import { defineTargetJob, type TargetContext, type TargetJudged } from '../src/detect/job.ts';
+import type { Offer, Subject, Unjudged } from '../src/model.ts';
 import {
   inWords,
   isIdleInTransaction,
-  type Session,
   transactionParams,
   unjudgedForBlindRole,
   whyNotOffered,
 } from './shared/sessions.ts';
+import { gatherHorizon } from './xmin-horizon.gather.ts';
+import { findHolders, type Holder } from './xmin-horizon.holders.ts';
+import type { Answers } from './xmin-horizon.standby.ts';
 import { describeHolder, evidenceOf, nameOf, summarize } from './xmin-horizon.text.ts';
-
-/** One row of xmin-horizon.sql: what is so of the server, and one who holds the horizon, if there is any. */
-export interface HorizonRow extends Omit<Session, 'pid'> {
-  nextXid: number;
-  freezeMaxAge: number;
-  /** Row versions that updates and deletes left, of all databases, ever. */
-  changedRows: number | null;
-  /** A catalog slot holds back what vacuum may remove from catalogs alone. */
-  kind: 'session' | 'standby' | 'slot' | 'catalog slot' | 'prepared' | null;
-  /** Of the standby, the slot or the prepared transaction. */
-  name: string | null;
-  ageXids: number | null;
-  /** At least so old: the time since it was prepared, or since the slot was used. */
-  knownSeconds: number | null;
-  owner: string | null;
-  preparedIn: string | null;
-  usedBy: string | null;
-  pid: number | null;
-}
-
-export interface Holder extends HorizonRow {
-  kind: NonNullable<HorizonRow['kind']>;
-  ageXids: number;
-  /** Null: not known yet. */
-  ageSeconds: number | null;
-  /** Row versions that were left since, which vacuum must keep; null: not known. */
-  deadRows: number | null;
-}
 
 const thresholds = {
   minSeconds: {
@@ -61,14 +35,15 @@ const thresholds = {
   },
 } as const;
 
-type Context = JudgeContext<typeof thresholds>;
+type Context = TargetContext<typeof thresholds>;
 
-export const xminHorizon = defineJob({
+export const xminHorizon = defineTargetJob({
   name: 'xmin-horizon',
   title: 'Vacuum held back by an old xmin',
   toldBy: ['lock-chains', 'long-transactions', 'prepared-transactions', 'replication-slots'],
   delivery: 'page',
-  scope: 'node',
+  // A standby's feedback is followed to the session there.
+  scope: 'target',
   schedule: '20 * * * * *',
   fire: { afterSeconds: 600 },
   clear: { factor: 0.5, samples: 3 },
@@ -78,61 +53,48 @@ export const xminHorizon = defineJob({
     ageSeconds: { label: 'held for', unit: 'seconds' },
   },
   history: { days: 2 },
-  sample([row], { node }) {
+  gather: gatherHorizon,
+  sample(answers: Answers) {
     // A standby keeps no horizon of its own: its primary does.
-    if (!row || node.isStandby) return [];
+    const [primary, another] = primariesOf(answers);
+    const [row] = primary?.facts?.rows ?? [];
+    if (!row || another) return [];
     const changed = row.changedRows === null ? [] : [{ series: 'changed', value: row.changedRows }];
     return [{ series: 'xid', value: row.nextXid }, ...changed];
   },
-  judge(rows: readonly HorizonRow[], context: Context) {
-    if (!context.node.seesAll) {
-      const what = 'which of them holds vacuum back is not judged';
-      return { findings: [], unjudged: [unjudgedForBlindRole(context.node.role, what)] };
-    }
-    if (context.node.isStandby) return { findings: [], unjudged: [] };
-    const holders = rows.flatMap((row) => dated(row, context) ?? []);
-    const [oldest] = holders;
-    const judged = oldest ? judgeHolder(oldest, holders, context) : null;
-    return { findings: judged ? [judged] : [], unjudged: [] };
+  judge(answers: Answers, context: Context) {
+    const primaries = primariesOf(answers).filter(({ role }) => role?.seesAll);
+    return {
+      findings: primaries.flatMap(({ node }) => judgeNode(node, answers, context) ?? []),
+      unjudged: unjudgedNodes(answers),
+    };
   },
 });
 
-function dated(row: HorizonRow, { history, now }: Context): Holder | null {
-  const { kind, ageXids, nextXid, transactionSeconds, knownSeconds, changedRows } = row;
-  if (kind === null || ageXids === null) return null;
-  const ageSeconds = kind === 'session' ? transactionSeconds : knownSeconds;
-  const held = bound(ageSeconds, nextXid - ageXids, { past: history('xid'), now, isLess: kind === 'session' });
-  return { ...row, kind, ageXids, ageSeconds: held, deadRows: growth(history('changed'), { changedRows, held, now }) };
+function primariesOf(answers: Answers): Answers[number][] {
+  return answers.filter(({ role, facts }) => role && !role.isStandby && facts);
 }
 
-/**
- * The samples date an xid: it was given out between two of them. A slot or a standby does not say since when it holds
- * its own; a transaction may be older than the snapshot of its statement of the moment.
- */
-function bound(
-  seconds: number | null,
-  xid: number,
-  { past, now, isLess }: { past: readonly Point[]; now: Date; isLess: boolean },
-): number | null {
-  const before = past.findLast(({ value }) => value < xid);
-  const after = past.find(({ value }) => value > xid);
-  const since = (point: Point | undefined) => (point ? (now.getTime() - point.at.getTime()) / 1000 : null);
-  const [most, least] = [since(before), since(after)];
-  if (isLess) return seconds !== null && most !== null ? Math.min(seconds, most) : seconds;
-  return seconds !== null && least !== null ? Math.max(seconds, least) : (seconds ?? least);
+function unjudgedNodes(answers: Answers): Unjudged[] {
+  return answers.flatMap(({ node, role, facts, error }) => {
+    const remedy = 'It is judged again when it answers.';
+    if (!role || !facts)
+      return [{ node, reason: `${error ?? 'it did not answer'}, so who holds vacuum back is not known`, remedy }];
+    const what = 'which of them holds vacuum back is not judged';
+    if (!role.seesAll) return [{ node, ...unjudgedForBlindRole(role.login, what) }];
+    return facts.readersRefused ? [{ node, ...unjudgedReaders }] : [];
+  });
 }
 
-/** Since the horizon is held, or since the first sample. Statistics that were reset in between count from there. */
-function growth(
-  past: readonly Point[],
-  { changedRows, held, now }: { changedRows: number | null; held: number | null; now: Date },
-): number | null {
-  const since = past.find(({ at }) => now.getTime() - at.getTime() <= (held ?? 0) * 1000);
-  if (!since || changedRows === null) return null;
-  return changedRows < since.value ? changedRows : changedRows - since.value;
-}
+const unjudgedReaders = {
+  reason: "Aurora does not tell this login what its readers hold, so only the writer's sessions are judged",
+  remedy: 'Let it call aurora_replica_status().',
+};
 
-function judgeHolder(holder: Holder, holders: readonly Holder[], context: Context): Judged | null {
+function judgeNode(node: string, answers: Answers, context: Context): TargetJudged | null {
+  const holders = findHolders(node, answers, context);
+  const [holder] = holders;
+  if (!holder) return null;
   const { minSeconds, deadRows, criticalSeconds, criticalPercent } = context.thresholds;
   const percent = (100 * holder.ageXids) / holder.freezeMaxAge;
   const age = holder.ageSeconds ?? -1;
@@ -142,6 +104,7 @@ function judgeHolder(holder: Holder, holders: readonly Holder[], context: Contex
   if (!isCritical && !(age >= minSeconds && isGrowing)) return null;
   const notOffered = whyNoRunbook(holder, context);
   return {
+    node: holder.standby ?? node,
     database: holder.kind === 'session' ? holder.database : holder.preparedIn,
     fingerprint: fingerprintOf(holder),
     severity: isCritical ? 'critical' : 'warning',
@@ -165,8 +128,9 @@ function whyNoRunbook(holder: Holder, { protectedBecause }: Context): string | n
 }
 
 function fingerprintOf(holder: Holder): string {
-  const { kind, name, pid, backendStart, xactStart } = holder;
-  return kind === 'session' ? `${pid}/${backendStart}/${xactStart}` : `${kind} ${name}`;
+  const { kind, name, pid, backendStart, xactStart, standby } = holder;
+  const what = kind === 'session' ? `${pid}/${backendStart}/${xactStart}` : `${kind} ${name}`;
+  return standby === null ? what : `${standby}/${what}`;
 }
 
 function subjectOf({ kind, name, pid, backendStart }: Holder): Subject {

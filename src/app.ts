@@ -1,14 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { recordCheck } from './alerts/record.ts';
 import { makeDueReports } from './alerts/report.ts';
 import type { Config } from './config/config.ts';
-import { type Checked, checkTarget } from './detect/check.ts';
 import type { AnyJob } from './detect/job.ts';
 import { startTicks } from './detect/ticks.ts';
 import { createMetrics } from './http/metrics.ts';
 import { startHttp } from './http/server.ts';
 import { errorFields, type Logger } from './log.ts';
+import { openRemedy } from './open-remedy.ts';
 import { openTarget } from './open-target.ts';
 import { openBackend } from './queue/backend.ts';
 import { Queues } from './queue/queues.ts';
@@ -18,6 +16,7 @@ import { executeRun } from './remedy/execute.ts';
 import { expireProposals } from './remedy/expire.ts';
 import { recoverRun } from './remedy/recover.ts';
 import type { Runbook } from './remedy/runbook.ts';
+import { beginScheduled, holdRun } from './remedy/schedule.ts';
 import { openChat } from './slack/bolt.ts';
 import type { SlackContext } from './slack/context.ts';
 import { drainChannel } from './slack/drain.ts';
@@ -25,12 +24,12 @@ import { sweepInbox } from './slack/intake.ts';
 import { readAuditHead } from './state/audit.ts';
 import { readCardsLagging } from './state/cards.ts';
 import { findLaggingChannels } from './state/channels.ts';
-import { claimCheck, readMemory } from './state/checks.ts';
+import { claimCheck } from './state/checks.ts';
 import { StateDatabase } from './state/database.ts';
 import { readInboxAge } from './state/inbox.ts';
 import { findDueRuns, handOverAll } from './state/leases.ts';
 import { countRunsByState } from './state/runs.ts';
-import { readSamples, rollUpSamples } from './state/samples.ts';
+import { rollUpSamples } from './state/samples.ts';
 import { resolveUrl } from './targets/url.ts';
 
 export interface ServiceOptions {
@@ -61,7 +60,7 @@ const closeMs = 2_000;
 
 /** Wires the service and starts it. Throws state-unreachable or state-newer; an unreachable Slack or target does not stop it. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, jobs, runbooks, log, timing = usualTiming } = options;
+  const { config, jobs, log, timing = usualTiming } = options;
   const state = new StateDatabase(config.state.url, log);
   await state.start().catch(async (error) => {
     await state.close();
@@ -75,45 +74,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     inboxAgeSeconds: () => readInboxAge(state.pool),
   });
   const targets = new Map(config.targets.map((target) => [target.name, openTarget(config, target, log)]));
-  const enabled = jobs.filter((job) => config.jobs.get(job.name)?.isEnabled !== false);
-  const byName = new Map(enabled.map((job) => [job.name, job]));
-  const settingsOf = (job: string) => {
-    const settings = config.jobs.get(job);
-    if (!settings) throw new Error(`no settings for the job ${job}`);
-    return settings;
-  };
-
-  const look = async (jobName: string, targetName: string, thresholds: Record<string, number>): Promise<Checked> => {
-    const [job, target] = [byName.get(jobName), targets.get(targetName)];
-    if (!job || !target) throw new Error(`no job ${jobName} on a target ${targetName}`);
-    const memory = job.remember ? await readMemory(state.pool, jobName, targetName) : {};
-    const readPast = (ofJob: string, days: number) => readSamples(state.pool, { target: targetName, job: ofJob, days });
-    const checked = await checkTarget(job, { ...target, memory, readPast }, thresholds);
-    metrics.countCheck(jobName, checked.result.outcome, checked.result.durationMs / 1000);
-    return checked;
-  };
-  const remedy: RemedyContext = {
+  const stopping = new AbortController();
+  const { remedy, checkNow } = openRemedy({
+    ...options,
     pool: state.pool,
-    runbooks,
-    jobs: byName,
     targets,
-    recheck: async (job, target, everything) => {
-      const { thresholds } = settingsOf(job);
-      const zero = Object.fromEntries(Object.keys(thresholds).map((name) => [name, 0]));
-      return (await look(job, target, everything ? zero : thresholds)).result;
-    },
     nudges: queues,
-    log,
-    owner: randomUUID(),
     leaseSeconds: timing.leaseSeconds,
-  };
-  const checkNow = async (job: string, target: string): Promise<Checked> => {
-    const { thresholds, afterSeconds } = settingsOf(job);
-    const checked = await look(job, target, thresholds);
-    const known = byName.get(job);
-    if (known) await recordCheck({ context: remedy, job: known, afterSeconds, checked });
-    return checked;
-  };
+    stopping: stopping.signal,
+    onCheck: ({ job, outcome, durationMs }) => metrics.countCheck(job, outcome, durationMs / 1000),
+  });
 
   const chat = openChat(config.slack, log);
   const timezoneOf = (name: string) => config.targets.find((target) => target.name === name)?.timezone ?? 'UTC';
@@ -142,11 +112,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   queues.work(
     {
       check: async (job, target, tickAt) => {
-        if (!byName.has(job) || !targets.has(target)) return;
+        if (!remedy.jobs.has(job) || !targets.has(target)) return;
         if (await claimCheck(state.pool, { job, target, tickAt, leaseSeconds: timing.leaseSeconds }))
           await checkNow(job, target);
       },
       run: async (id) => {
+        await holdRun(remedy, id);
         await executeRun(remedy, id);
         await recoverRun(remedy, id);
       },
@@ -158,6 +129,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   const sweep = [
     () => expireProposals(remedy),
+    () => beginScheduled(remedy),
     async () => {
       for (const id of await findDueRuns(state.pool)) await queues.run(id);
     },
@@ -172,7 +144,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const sweeping = repeat(sweep, timing.sweepSeconds * 1000, log);
   const heads = repeat([async () => log.info(await readAuditHead(state.pool), 'audit head')], 3_600_000, log);
   const ticks = startTicks(
-    enabled.map((job) => ({ job: job.name, schedule: settingsOf(job.name).schedule, targets: [...targets.keys()] })),
+    [...remedy.jobs.keys()].map((job) => ({
+      job,
+      schedule: config.jobs.get(job)?.schedule ?? '',
+      targets: [...targets.keys()],
+    })),
     (job, target, at) =>
       queues.tick(job, target, at).catch((error) => log.warn({ job, target, ...errorFields(error) }, 'tick lost')),
   );
@@ -191,12 +167,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       slack: chat.state(),
     }),
   });
-  log.info({ targets: targets.size, jobs: enabled.length, port: http.port }, 'started');
+  log.info({ targets: targets.size, jobs: remedy.jobs.size, port: http.port }, 'started');
 
   return {
     httpPort: http.port,
     stop: async () => {
       isStopping = true;
+      stopping.abort();
       log.info({ patienceSeconds: timing.patienceSeconds }, 'stopping: no new claims');
       const working = [ticks.stop(), chat.stop(), sweeping.stop(), heads.stop(), queues.stopWorking()];
       if (!(await within(timing.patienceSeconds * 1000, working, log))) await within(closeMs, [giveBack(remedy)], log);

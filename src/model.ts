@@ -2,6 +2,7 @@
  * The words of pgorderly. Code, chat and docs use these and no others:
  *
  * target · node        a PostgreSQL cluster that is watched · one of its servers
+ * flavour              whose managed PostgreSQL a server is
  * job · check          a detector · one run of a job on a target
  * tick · entry         the moment at which a schedule fires · one item of a queue
  * storm                many that wait for one thing: looked at more often while it lasts, and each look is kept
@@ -14,6 +15,16 @@
 
 export const severities = ['info', 'warning', 'critical'] as const;
 export type Severity = (typeof severities)[number];
+
+/** Whose managed PostgreSQL a server is, where that is known of it. */
+export const flavours = {
+  rds: 'Amazon RDS',
+  aurora: 'Amazon Aurora',
+  cloudsql: 'Google Cloud SQL',
+  alloydb: 'Google AlloyDB',
+  azure: 'Azure Database',
+} as const;
+export type Flavour = keyof typeof flavours;
 
 export const risks = ['low', 'medium', 'high', 'irreversible'] as const;
 export type Risk = (typeof risks)[number];

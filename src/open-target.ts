@@ -14,14 +14,17 @@ export function openTarget(config: Config, target: TargetConfig, log: Logger): R
     lane: new SlowLane({ name: node.name, url: node.url, log }),
     actionUrls: node.actions,
   }));
+  const actingPids = new Set<number>();
   return {
     name: target.name,
     environment: target.environment,
     isProduction: target.policies === 'production',
     channel: target.channel,
+    calendar: { timezone: target.timezone, windows: target.windows, freezes: target.freezes },
     nodes,
+    actingPids,
     protectedBecause: protectedBecause({
-      ownPids: () => nodes.flatMap(({ reader, lane }) => [...reader.pids(), ...lane.pids()]),
+      ownPids: () => [...nodes.flatMap(({ reader, lane }) => [...reader.pids(), ...lane.pids()]), ...actingPids],
       names: target.protect,
     }),
     isChosen: (database) => isChosenBy(target.databases, database),

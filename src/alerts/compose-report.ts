@@ -1,6 +1,7 @@
 import type { CheckResult, Severity, Unjudged } from '../model.ts';
 import type { StoredAlert } from '../state/alerts.ts';
 import type { LastCheck } from '../state/checks.ts';
+import type { Trial } from './trial.ts';
 
 /** What a report says: stored when it is made, so that the message stays as it was. */
 export interface ReportContent {
@@ -12,6 +13,8 @@ export interface ReportContent {
   /** Jobs that looked, and when the oldest of these looks was. */
   looks: { job: string; databases: number | null }[];
   oldestLookAt: string | null;
+  /** Only in the report on a trial. */
+  trial?: Trial;
 }
 
 export interface ReportLine {

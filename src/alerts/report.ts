@@ -4,8 +4,9 @@ import { readFiringOf } from '../state/alerts.ts';
 import { ensureReportCard } from '../state/cards.ts';
 import { readLastChecks } from '../state/checks.ts';
 import { type Queryable, transaction } from '../state/database.ts';
-import { insertReport, lockReports, type ReportKind, setReportDue } from '../state/reports.ts';
-import { composeReport } from './compose-report.ts';
+import { insertReport, isTrialOver, lockReports, type ReportKind, setReportDue } from '../state/reports.ts';
+import { composeReport, type ReportContent } from './compose-report.ts';
+import { readTrial, trialDays } from './trial.ts';
 
 /** When a target's weekly report comes: six cron fields, in its time zone. */
 export interface ReportTime {
@@ -20,7 +21,10 @@ const firstLookSeconds = 300;
 export async function makeDueReports(context: RemedyContext, timeOf: (target: string) => ReportTime): Promise<void> {
   if (reportingJobs(context).length === 0) return;
   for (const [name, { channel }] of context.targets) {
-    const isMade = await transaction(context.pool, (db) => makeIfDue(db, context, { name, channel, ...timeOf(name) }));
+    const isMade = await transaction(context.pool, async (db) => {
+      const isDue = await makeIfDue(db, context, { name, channel, ...timeOf(name) });
+      return (await makeTrialReport(db, context, name)) || isDue;
+    });
     if (isMade) await context.nudges.channel(channel);
     else await lookFirst(context, name);
   }
@@ -37,6 +41,18 @@ export async function makeReport(
   const checks = (await readLastChecks(db)).filter((check) => check.target === target);
   const content = composeReport({ jobs, alerts: await readFiringOf(db, target, jobs), checks });
   await ensureReportCard(db, await insertReport(db, { target, kind, askedBy, content }), channel);
+}
+
+/** After two weeks without a login to act with: what would have been offered, and whether it was still needed. */
+async function makeTrialReport(db: Queryable, context: RemedyContext, name: string): Promise<boolean> {
+  const target = context.targets.get(name);
+  if (!target || !(await isTrialOver(db, name, trialDays))) return false;
+  const trial = await readTrial(db, context, target);
+  if (!trial) return false;
+  const content: ReportContent = { lines: [], moreLines: 0, unjudged: [], looks: [], oldestLookAt: null, trial };
+  const report = { target: name, kind: 'trial', askedBy: null, content } as const;
+  await ensureReportCard(db, await insertReport(db, report), target.channel);
+  return true;
 }
 
 export function reportingJobs({ jobs }: Pick<RemedyContext, 'jobs'>): string[] {

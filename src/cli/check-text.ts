@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { Finding, Outcome, Severity } from '../model.ts';
+import { type Finding, flavours, type Outcome, type Severity } from '../model.ts';
 import type { CheckDocument, JobEntry } from './check.ts';
 
 type Colour = 'red' | 'yellow' | 'green' | 'cyan';
@@ -10,9 +10,10 @@ const severityColours: Record<Severity, Colour> = { critical: 'red', warning: 'y
 
 /** A sweep for people: a line a job, below it what it found and what would help. */
 export function renderText(document: CheckDocument): string {
-  const { target, serverVersion, jobs } = disarm(document);
+  const { target, serverVersion, flavour, jobs } = disarm(document);
   const version = `PostgreSQL ${Math.floor(serverVersion / 10_000)}.${serverVersion % 10_000}`;
-  return [`${target} · ${version}`, ...jobs.flatMap(renderJob), '', summarize(jobs), ''].join('\n');
+  const server = flavour === null ? version : `${version} (${flavours[flavour]})`;
+  return [`${target} · ${server}`, ...jobs.flatMap(renderJob), '', summarize(jobs), ''].join('\n');
 }
 
 /** Names on a watched server may hold what a terminal obeys, or what turns the reading round: none of it is shown. */
@@ -55,6 +56,7 @@ function summarize(jobs: readonly JobEntry[]): string {
   const blind = jobs.filter((job) => job.reason !== null).length;
   return [
     `${jobs.length} ${jobs.length === 1 ? 'job' : 'jobs'}: ${count('critical')} critical, ${count('warning')} warning`,
+    ...(count('info') > 0 ? [`${count('info')} info`] : []),
     ...(blind > 0 ? [`${blind} not fully judged`] : []),
   ].join(', ');
 }

@@ -1,7 +1,8 @@
 import { type CheckTarget, checkTarget } from '../detect/check.ts';
 import type { AnyJob } from '../detect/job.ts';
 import { PgorderlyError } from '../errors.ts';
-import type { CheckResult, Finding, Outcome, Unjudged } from '../model.ts';
+import type { CheckResult, Finding, Flavour, Outcome, Unjudged } from '../model.ts';
+import type { Probe } from '../targets/reader.ts';
 import { type CheckOptions, type CheckRequest, readRequest } from './check-request.ts';
 import { renderText } from './check-text.ts';
 
@@ -9,6 +10,8 @@ import { renderText } from './check-text.ts';
 export interface CheckDocument {
   target: string;
   serverVersion: number;
+  /** Whose managed PostgreSQL it is; null where that is nobody's, or not known. */
+  flavour: Flavour | null;
   startedAt: string;
   jobs: JobEntry[];
 }
@@ -43,22 +46,26 @@ async function sweep({ target, jobs, thresholdsOf }: CheckRequest): Promise<Chec
   const startedAt = new Date().toISOString();
   try {
     showProgress(`connecting to ${target.name} …`);
-    const serverVersion = await readVersion(target);
-    const entries = new Map<string, JobEntry>();
-    const run = async (some: readonly AnyJob[]) => {
-      for (const job of some) {
-        showProgress(`${job.name} …`);
-        entries.set(job.name, toEntry((await checkTarget(job, target, thresholdsOf(job))).result));
-      }
-    };
-    const goesIn = ({ scope }: AnyJob) => scope === 'database';
-    // As in the service: who looks into databases has a connection of its own, and keeps nobody waiting.
-    await Promise.all([run(jobs.filter((job) => !goesIn(job))), run(jobs.filter(goesIn))]);
-    const inOrder = jobs.flatMap(({ name }) => entries.get(name) ?? []);
-    return { target: target.name, serverVersion, startedAt, jobs: inOrder };
+    const { version: serverVersion, flavour } = await readServer(target);
+    const entries = await checkAll({ target, jobs, thresholdsOf });
+    return { target: target.name, serverVersion, flavour, startedAt, jobs: entries };
   } finally {
     showProgress('');
   }
+}
+
+/** As in the service: who looks into databases has a connection of its own, and keeps nobody waiting. */
+async function checkAll({ target, jobs, thresholdsOf }: CheckRequest): Promise<JobEntry[]> {
+  const entries = new Map<string, JobEntry>();
+  const run = async (some: readonly AnyJob[]) => {
+    for (const job of some) {
+      showProgress(`${job.name} …`);
+      entries.set(job.name, toEntry((await checkTarget(job, target, thresholdsOf(job))).result));
+    }
+  };
+  const goesIn = ({ scope }: AnyJob) => scope === 'database';
+  await Promise.all([run(jobs.filter((job) => !goesIn(job))), run(jobs.filter(goesIn))]);
+  return jobs.flatMap(({ name }) => entries.get(name) ?? []);
 }
 
 /** The order of severity is the order of the answer. */
@@ -70,10 +77,10 @@ function exitCodeOf(jobs: readonly JobEntry[]): number {
 }
 
 /** The first node that answers speaks; throws the first node's failure if none does. */
-async function readVersion({ nodes }: CheckTarget): Promise<number> {
+async function readServer({ nodes }: CheckTarget): Promise<Probe> {
   const probes = await Promise.allSettled(nodes.map((node) => node.reader.probe()));
   const answered = probes.find((probe) => probe.status === 'fulfilled');
-  if (answered) return answered.value.version;
+  if (answered) return answered.value;
   throw probes[0]?.status === 'rejected' ? probes[0].reason : new PgorderlyError('usage', 'the target has no node');
 }
 

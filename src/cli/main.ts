@@ -42,6 +42,19 @@ function createProgram(): Command {
     .description('list what is looked for, with thresholds')
     .action(() => print(async () => [(await import('./jobs.ts')).listJobs()]));
   addRunbooks(program);
+  program
+    .command('plan')
+    .description('say what a runbook would do here, and whether it might; runs nothing; exit 1 where a guard refuses')
+    .argument('<runbook>')
+    .requiredOption('--config <file>', 'the configuration')
+    .requiredOption('--target <name>', 'of the configuration')
+    .addOption(new Option('--param <name=value>', 'may be repeated').argParser(collect).default([], 'none'))
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      '\n--param database=shop and --param node=db1:5432 say where; pid=4711 or index=shop.orders_idx what.',
+    )
+    .action((runbook, options) => end(async () => (await import('./plan.ts')).plan(runbook, options)));
   addAudit(program);
   addConfig(program);
   program

@@ -1,5 +1,6 @@
 import type { AnyJob } from '../detect/job.ts';
 import { type Risk, type RunbookClass, risks, runbookClasses } from '../model.ts';
+import { endOf, type Freeze, type Window } from './hours.ts';
 import { type AskerRule, cells, type Environment, environmentOf, isOffByDefault } from './policy-table.ts';
 import type { ConfigFile, JobSettings, Policies, PolicySettings, Target } from './schema.ts';
 import { readPlace } from './url.ts';
@@ -41,6 +42,10 @@ export interface TargetConfig {
   policies: Environment;
   channel: string;
   timezone: string;
+  /** When runs that last or change something may begin; always where there are none. */
+  windows: readonly Window[];
+  /** When they may not. */
+  freezes: readonly Freeze[];
   /** When its weekly report comes: six cron fields, in its time zone. */
   report: string;
   /** Users, or `app:` and an application_name; `*` stands for anything. */
@@ -142,6 +147,7 @@ function resolveTarget(target: Target): TargetConfig {
   return {
     ...target,
     policies: environmentOf(target.environment),
+    freezes: target.freezes.map(({ from, until, reason }) => ({ from: from.at, until: endOf(until), reason })),
     nodes: target.nodes.map(({ name, url, actions }) => ({
       name: name ?? defaultNodeName(url) ?? '',
       url,

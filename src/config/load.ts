@@ -5,6 +5,7 @@ import { findCautions } from './cautions.ts';
 import { type Config, resolveConfig } from './config.ts';
 import { findDuplicates } from './duplicates.ts';
 import { explainIssue } from './explain.ts';
+import { checkFreezes } from './freeze-check.ts';
 import type { Variables } from './interpolate.ts';
 import { checkJobNames } from './job-names.ts';
 import { checkPolicies } from './policy-check.ts';
@@ -63,6 +64,7 @@ export function parseConfig(written: string, options: LoadOptions & { file: stri
     ...findDuplicates(source, (path) => lines.linePos(source.offsetOf(path)).line),
     ...checkJobNames(source, options.jobs),
     ...checkPolicies(source),
+    ...checkFreezes(source, options.now ?? new Date()),
     ...findCautions(source, options.now ?? new Date()),
   ];
   const problems = sort([

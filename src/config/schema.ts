@@ -7,6 +7,7 @@ import {
   Duration,
   EnvironmentName,
   Flag,
+  Freeze,
   GroupName,
   HttpUrl,
   LastDay,
@@ -24,6 +25,7 @@ import {
   Threshold,
   Timezone,
   UserId,
+  WindowText,
 } from './values.ts';
 
 /** The descriptions of this file are the reference in docs/config.md, and the hint where a key is missing. */
@@ -116,6 +118,13 @@ export const Target = z.strictObject({
   ),
   channel: ChannelId.describe('Slack channel of its alerts, by id'),
   timezone: Timezone.default('UTC').describe('for its windows, and for times in chat'),
+  windows: z
+    .array(WindowText)
+    .default([])
+    .describe(
+      'when maintenance and changes may begin, always unless told: `Sun 02:00-05:00`, `Mon-Fri 22:00-04:00`; signals never wait',
+    ),
+  freezes: z.array(Freeze).default([]).describe('when they may not, whatever the windows say'),
   protect: z
     .array(ProtectedPattern)
     .default([])

@@ -1,5 +1,6 @@
 import { validateDetailed } from 'node-cron';
 import { z } from 'zod';
+import { parseWallTime, parseWindow, type WallTime, type Window } from './hours.ts';
 import { suggest } from './nearest.ts';
 import { postgresUrlFault, urlFault, type ValueFault } from './url.ts';
 
@@ -65,6 +66,19 @@ export const LastDay = text('a day such as 2027-01-31', (value) =>
   dayAfter(value) === null ? { message: 'is not a day', hint: 'write it as 2027-01-31' } : null,
 ).transform((day) => dayAfter(day) ?? new Date(0));
 
+export const WindowText = text('a window', (value) => (parseWindow(value) === null ? badWindow : null)).transform(
+  (value) => parseWindow(value) as Window,
+);
+const WallTimeText = text('a day or a time', (value) =>
+  parseWallTime(value) === null ? { message: 'is not a time', hint: 'write 2026-12-20 or "2026-12-20 18:00"' } : null,
+).transform((value) => parseWallTime(value) as WallTime);
+
+export const Freeze = z.strictObject({
+  from: WallTimeText.describe("its first day, or moment, in the target's time zone"),
+  until: WallTimeText.describe('its last day, or the moment at which it ends'),
+  reason: Text.describe('why nothing is begun then; chat shows it'),
+});
+
 /** In seconds. */
 export const Duration = text('a duration such as 15m', (value) =>
   /^\d{1,9}[smhd]$/.test(value.trim()) ? null : badDuration,
@@ -92,6 +106,10 @@ function matching(type: string, pattern: RegExp, fault: ValueFault) {
 
 const emptyText: ValueFault = { message: 'is empty', hint: 'remove the key for its default' };
 const badSecret: ValueFault = { message: 'is empty or has a space in it', hint: 'copy it again from Slack' };
+const badWindow: ValueFault = {
+  message: 'is not a window',
+  hint: 'days, then from-until: "Sun 02:00-05:00" or "Mon-Fri 22:00-04:00"; without days it is every day',
+};
 const badDuration: ValueFault = { message: 'is not a duration', hint: 'write it as 90s, 15m, 12h or 7d' };
 
 function scheduleFault(schedule: string): ValueFault | null {

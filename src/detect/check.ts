@@ -22,6 +22,8 @@ export interface CheckTarget {
   isIgnored?: (finding: Finding, now: Date) => boolean;
   /** What the job remembered of each place at its last check of this target. */
   memory?: Memory;
+  /** What a job remembers of each target that is watched, by name; no other is known where it is left out. */
+  readMemories?: (job: string) => Promise<Readonly<Record<string, Memory>>>;
   /** What a job sampled here; nothing where it is left out. */
   readPast?: (job: string, days: number) => Promise<StoredSample[]>;
 }
@@ -49,7 +51,8 @@ export async function checkTarget(
   const startedAt = performance.now();
   const past = job.history && target.readPast ? await target.readPast(job.name, job.history.days) : [];
   const memory = { ...target.memory };
-  const seen = await look(job, target, { thresholds, past, memory });
+  const all = job.scope === 'target' && job.seesAllTargets ? await target.readMemories?.(job.name) : undefined;
+  const seen = await look(job, target, { thresholds, past, memory, all });
   const result: CheckResult = {
     job: job.name,
     target: target.name,
@@ -77,6 +80,8 @@ interface Known {
   past: readonly StoredSample[];
   /** A place that does not answer keeps what it had. */
   memory: Record<string, unknown>;
+  /** Of each target. */
+  all: Readonly<Record<string, Memory>> | undefined;
 }
 
 async function look(job: AnyJob, target: CheckTarget, known: Known): Promise<Seen> {
@@ -124,12 +129,13 @@ function judgeOf(job: AnyPlaceJob, target: CheckTarget, { thresholds, past, memo
 }
 
 /** The same for all nodes together; findings say themselves which node they are about. */
-function judgeWhole(job: AnyTargetJob, target: CheckTarget, { thresholds, past, memory }: Known): JudgeWhole {
+function judgeWhole(job: AnyTargetJob, target: CheckTarget, { thresholds, past, memory, all }: Known): JudgeWhole {
   const { name, protectedBecause, isProduction = true } = target;
   return (answers, now) => {
     if (job.remember) memory[name] = job.remember(answers, memory[name] ?? null, now);
     const base = { now, protectedBecause, isProduction, history: historyOf(past, name), memory: memory[name] };
-    const context = { ...base, thresholds };
+    const allTargets = all && { own: name, memories: { ...memoriesOf(all), [name]: memory[name] ?? null } };
+    const context = { ...base, thresholds, allTargets };
     const judged = job.judge(answers, context);
     const lowered = job.judge(answers, { ...context, thresholds: scale(thresholds, job.clear.factor) });
     const complete = (one: TargetJudged): Finding => ({ ...one, job: job.name, target: name });
@@ -144,6 +150,11 @@ function judgeWhole(job: AnyTargetJob, target: CheckTarget, { thresholds, past, 
   };
 }
 
+/** A job of this scope remembers one thing of a target, under its name. */
+function memoriesOf(all: Readonly<Record<string, Memory>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(all).map(([name, memory]) => [name, memory[name] ?? null]));
+}
+
 function contextOf(
   target: CheckTarget,
   node: CheckNode,
@@ -153,7 +164,13 @@ function contextOf(
   return {
     thresholds: thresholds as never,
     now: probe.serverNow,
-    node: { name: node.name, isStandby: probe.inRecovery, role: probe.role, seesAll: probe.seesAll },
+    node: {
+      name: node.name,
+      isStandby: probe.inRecovery,
+      role: probe.role,
+      seesAll: probe.seesAll,
+      flavour: probe.flavour,
+    },
     protectedBecause: target.protectedBecause,
   };
 }

@@ -89,7 +89,7 @@ async function visitAll(
   { job, thresholds, judge, isChosen, seen }: Look & { isChosen: (database: string) => boolean },
   { node, probe }: Speaker,
 ): Promise<void> {
-  const all = await node.reader.databases();
+  const all = await node.reader.databases(probe.flavour);
   const chosen = all.filter(({ name }) => isChosen(name));
   const open = chosen.filter(({ mayConnect }) => mayConnect).map(({ name }) => name);
   const look = async (reader: Reader, database: string) =>
@@ -118,7 +118,7 @@ async function visitOwn({ job, thresholds, judge, seen }: Look, { node, probe }:
 async function gather({ job, thresholds }: Pick<Look, 'job' | 'thresholds'>, reader: Reader): Promise<unknown> {
   const ask = (statement?: string, params?: readonly unknown[]) =>
     reader.ask(readStatement(job.name, statement), params, { statementTimeoutMs });
-  return job.gather ? await job.gather(ask, thresholds) : await ask();
+  return job.gather ? await job.gather(ask, thresholds, async () => []) : await ask();
 }
 
 function add(seen: Seen, { findings, lingering, samples }: Judgement): void {

@@ -1,4 +1,4 @@
-import type { Judged, Storm, Unjudged } from '../model.ts';
+import type { Flavour, Judged, Storm, Unjudged } from '../model.ts';
 
 export type Row = Record<string, unknown>;
 export type Thresholds = Readonly<Record<string, Threshold>>;
@@ -15,6 +15,12 @@ export interface Threshold {
  * locks. A column named `query` comes normalised: no literal of a watched database ever reaches a judge.
  */
 export type Ask = (statement?: string, params?: readonly unknown[]) => Promise<Row[]>;
+
+/**
+ * The same in other databases of a node that is asked alone: for proof, never for a verdict. What is barred, or not
+ * reached soon, is left out; at a check from a terminal that was given one database, all are.
+ */
+export type AskIn = (statement: string, databases: readonly string[]) => Promise<Row[]>;
 
 /** Who may not be touched on this target, whatever it did: the reason as chat shows it, else null. */
 export type ProtectedBecause = (session: {
@@ -38,7 +44,7 @@ export interface JudgeContext<T extends Thresholds, M = never> {
   thresholds: { readonly [K in keyof T]: number };
   /** By the watched server's clock. */
   now: Date;
-  node: { name: string; isStandby: boolean; role: string; seesAll: boolean };
+  node: { name: string; isStandby: boolean; role: string; seesAll: boolean; flavour?: Flavour | null };
   protectedBecause: ProtectedBecause;
   /** What `remember` made of these facts; left out where the job remembers nothing. */
   memory?: M | undefined;
@@ -70,7 +76,7 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
   /** Facts whose figures are compared before and after a fix, with what a person calls them. */
   measures: Readonly<Record<string, { label: string; unit: Threshold['unit'] }>>;
   /** Facts for the judge, at these thresholds and at the clearing level; the rows of `jobs/<name>.sql` where it is left out. */
-  gather?(ask: Ask, thresholds: { readonly [K in keyof T]: number }): Promise<F>;
+  gather?(ask: Ask, thresholds: { readonly [K in keyof T]: number }, askIn: AskIn): Promise<F>;
   /**
    * Pure: what the next check of the same place should know of this one. It is stored with the check, as JSON, so that
    * replicas may take turns; `before` is null at the first check and for a check from a terminal.
@@ -101,7 +107,7 @@ export interface NodeAnswer<F> {
   node: string;
   /** Null where the server did not answer, or said no to our login. */
   role: NodeRole | null;
-  /** Null where it did not answer, or not to the statements of this job. */
+  /** Null where it did not answer, or not to the statements of this job, or was not asked any. */
   facts: F | null;
   /** Why something is null. */
   error: string | null;
@@ -110,23 +116,30 @@ export interface NodeAnswer<F> {
 export interface NodeRole {
   isStandby: boolean;
   systemIdentifier: string;
-  /** Of the WAL that is written, or on a standby the newest that it has seen. */
+  /** Of the WAL that is written, or on a standby the newest that it has seen; 0 on Aurora, which has none. */
   timeline: number;
   login: string;
   /** Whether other roles' sessions are shown in full. */
   seesAll: boolean;
+  /** Whose managed PostgreSQL it is, where that is known. */
+  flavour?: Flavour | null;
 }
 
 /** `now` is by the primary's clock if it answers, else another node's, else ours. Memory and history are the target's. */
 export interface TargetContext<T extends Thresholds, M = never> extends Omit<JudgeContext<T, M>, 'node'> {
   isProduction: boolean;
+  /** What the job remembers of each target that is watched, this one too; only for one that asks for it, in the service. */
+  allTargets?: { own: string; memories: Readonly<Record<string, M | null>> } | undefined;
 }
 
 /** Each node is asked, and one judge sees the answers together: `gather` is of a node, all else of the target. */
 export interface TargetJob<F = unknown, T extends Thresholds = Thresholds, M = never>
   extends Omit<Job<readonly NodeAnswer<F>[], T, M>, 'scope' | 'gather' | 'sample' | 'judge'> {
   scope: 'target';
-  gather?(ask: Ask): Promise<F>;
+  /** Its judge is shown what it remembers of the other targets too. */
+  seesAllTargets?: true;
+  /** Null: this node is not to be asked. */
+  gather?(ask: Ask, node: NodeRole): Promise<F | null>;
   sample?(answers: readonly NodeAnswer<F>[], context: TargetContext<T, M>): Sample[];
   /** What is unjudged with a node resolves nothing there; what is unjudged without one, nothing at all. */
   judge(

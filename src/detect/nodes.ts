@@ -1,5 +1,6 @@
 import { codeOf, PgorderlyError } from '../errors.ts';
-import type { AnyPlaceJob } from './job.ts';
+import type { Reader } from '../targets/reader.ts';
+import type { AnyPlaceJob, AskIn } from './job.ts';
 import { type CheckNode, type Judge, type Seen, sawNothing } from './seen.ts';
 import { readStatement } from './statements.ts';
 
@@ -34,7 +35,7 @@ async function checkNode(
     seen.probes.set(node.name, probe);
     const ask = (statement?: string, params?: readonly unknown[]) =>
       node.reader.ask(readStatement(job.name, statement), params);
-    const facts = job.gather ? await job.gather(ask, thresholds) : await ask();
+    const facts = job.gather ? await job.gather(ask, thresholds, askInOthers(job, node)) : await ask();
     Object.assign(seen, judge(facts, { node, probe, database: probe.database }));
     if (seen.unjudged.length === 0) seen.covered.push({ node: node.name, databases: { except: [] } });
   } catch (error) {
@@ -44,4 +45,15 @@ async function checkNode(
     if (refusal) seen.findings.push(refusal);
   }
   return seen;
+}
+
+/** A job of this scope is expected to end soon: where others are at the lane it goes without. */
+const laneWaitMs = 2_000;
+
+function askInOthers(job: AnyPlaceJob, { lane }: CheckNode): AskIn {
+  return async (statement, databases) => {
+    const look = (reader: Reader) => reader.ask(readStatement(job.name, statement));
+    const visits = (await lane?.visit(job.name, databases, look, laneWaitMs)) ?? [];
+    return visits.flatMap((visit) => (visit.outcome === 'seen' ? visit.value : []));
+  };
 }

@@ -28,11 +28,12 @@ async function askNode(job: AnyTargetJob, { name, reader }: CheckNode): Promise<
   try {
     const probe = await reader.probe();
     asked.probe = probe;
-    const { inRecovery: isStandby, systemIdentifier, timeline, role: login, seesAll } = probe;
-    asked.answer.role = { isStandby, systemIdentifier, timeline, login, seesAll };
+    const { inRecovery: isStandby, systemIdentifier, timeline, role: login, seesAll, flavour } = probe;
+    const role = { isStandby, systemIdentifier, timeline, login, seesAll, flavour };
+    asked.answer.role = role;
     const ask = (statement?: string, params?: readonly unknown[]) =>
       reader.ask(readStatement(job.name, statement), params);
-    asked.answer.facts = job.gather ? await job.gather(ask) : await ask();
+    asked.answer.facts = job.gather ? await job.gather(ask, role) : await ask();
   } catch (error) {
     if (!(error instanceof PgorderlyError)) throw error;
     asked.answer.error = error.message;

@@ -16,6 +16,9 @@ const names = {
   channels: 'pgorderly-channels',
 } as const;
 
+/** A run may last for hours, on many targets at once: it must keep no signal waiting. */
+const runsAtOnce = 64;
+
 /** One queue for each kind of work, and one more for checks that take their time. An entry is a nudge: ids only, retried by nobody. */
 export class Queues implements Nudges {
   private readonly backend: Backend;
@@ -49,7 +52,7 @@ export class Queues implements Nudges {
       backend.worker(
         names.runs,
         this.logged('run', (data) => workers.run(Number(data['id']))),
-        options,
+        { ...options, concurrency: runsAtOnce },
       ),
       backend.worker(
         names.channels,

@@ -19,7 +19,7 @@ export async function compareMeasures(
 ): Promise<string | null> {
   const job = before && context.jobs.get(before.job);
   if (!before || !job) return null;
-  const result = await context.recheck(before.job, plan.target, true);
+  const result = await context.recheck(before.job, plan.target, { everything: true, database: plan.database });
   if (!isCovered(result.covered, before)) return `could not be measured: ${result.reason ?? 'no answer'}`;
   const after = result.findings.find(
     (one) => one.fingerprint === before.fingerprint && (one.node === before.node || job.scope !== 'node'),

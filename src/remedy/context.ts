@@ -5,6 +5,7 @@ import type { Logger } from '../log.ts';
 import type { CheckResult, Risk, RunbookClass } from '../model.ts';
 import type { Policy } from './policy.ts';
 import type { Runbook } from './runbook.ts';
+import type { Calendar } from './window.ts';
 
 /** Wakes the worker that looks at what is due; losing one costs time, never correctness. */
 export interface Nudges {
@@ -21,7 +22,11 @@ export interface RemedyNode extends CheckNode {
 export interface RemedyTarget extends CheckTarget {
   environment: string;
   channel: string;
+  /** When what lasts or changes something may begin. */
+  calendar: Calendar;
   nodes: readonly RemedyNode[];
+  /** Server processes that carry out a run of this replica: nobody is offered to end them but by their run's own stop. */
+  actingPids: Set<number>;
   /** Null where the policy of this risk is off. */
   policyFor(risk: Risk): Policy | null;
 }
@@ -32,12 +37,17 @@ export interface RemedyContext {
   runbooks: ReadonlyMap<string, Runbook>;
   jobs: ReadonlyMap<string, AnyJob>;
   targets: ReadonlyMap<string, RemedyTarget>;
-  /** Looks again, now; with `everything`, thresholds are zero so that the figures after a fix are seen. */
-  recheck(job: string, target: string, everything: boolean): Promise<CheckResult>;
+  /**
+   * Looks again, now. With `everything`, thresholds are zero, so that the figures after a fix are seen; with a database, a
+   * job that looks into each looks into no other.
+   */
+  recheck(job: string, target: string, how: { everything: boolean; database?: string | null }): Promise<CheckResult>;
   nudges: Nudges;
   log: Logger;
   /** This process, as leases name it. */
   owner: string;
   /** How long a worker may be silent before another one takes its run over. */
   leaseSeconds: number;
+  /** Aborted when this process stops: what lasts is then handed over, not waited for. */
+  stopping: AbortSignal;
 }

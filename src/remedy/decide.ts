@@ -2,11 +2,23 @@ import type { Person, Text } from '../model.ts';
 import { appendAudit } from '../state/audit.ts';
 import { addThreadLine, wantRunCard } from '../state/cards.ts';
 import type { Queryable } from '../state/database.ts';
-import { addApproval, lockRun, moveRun, readApprovals, type StoredRun, traceRun } from '../state/runs.ts';
+import {
+  addApproval,
+  type LockedRun,
+  lockRun,
+  moveRun,
+  readApprovals,
+  type StoredRun,
+  traceRun,
+} from '../state/runs.ts';
+import { scheduleRun } from '../state/schedule.ts';
 import { readPause } from '../state/switches.ts';
+import type { RemedyContext } from './context.ts';
 import { expireRun } from './expire.ts';
-import { openPlan, type Plan } from './plan.ts';
-import { type Decision, decide } from './policy.ts';
+import { readPlan } from './plan.ts';
+import { type Decision, decide, type Wait } from './policy.ts';
+import { endOfWait, openingOf } from './schedule.ts';
+import { formatMoment } from './window.ts';
 
 export interface DecideInput {
   runId: number;
@@ -25,16 +37,23 @@ export interface Decided {
   channel: string | null;
 }
 
+/** What changes the run; all else is only answered. */
+const taken: ReadonlySet<Decided['decision']> = new Set(['approved', 'scheduled', 'counted', 'denied']);
+
 /**
  * One person's yes or no, in the caller's transaction. The run's row is locked before anything is read: without it two
  * approvers at once each see only themselves, and the proposal is stuck for ever.
  */
-export async function decideRun(db: Queryable, input: DecideInput): Promise<Decided> {
+export async function decideRun(
+  context: Pick<RemedyContext, 'targets'>,
+  db: Queryable,
+  input: DecideInput,
+): Promise<Decided> {
   const run = await lockRun(db, input.runId);
   if (!run)
     return { decision: 'no-run', answer: [`There is no run R-${input.runId}. Nothing was done.`], channel: null };
-  const policy = readPolicy(run);
-  if (!policy) return refuseBrokenPlan(db, run, input);
+  const plan = readPlan(run);
+  if (!plan) return refuseBrokenPlan(db, run, input);
   const decision = decide({
     state: run.state,
     isExpired: run.isExpired,
@@ -46,23 +65,17 @@ export async function decideRun(db: Queryable, input: DecideInput): Promise<Deci
     typed: input.typed,
     target: run.target,
     askedBy: run.askedBy,
-    policy,
+    policy: plan.policy,
     approvals: await readApprovals(db, run.id),
+    wait: waitOf(context, run),
   });
-  const isTaken = decision.reason === 'approved' || decision.reason === 'counted' || decision.reason === 'denied';
+  const isTaken = taken.has(decision.reason);
   const channel = isTaken ? await record(db, run, input, decision) : null;
   // A late click ends the offer at once: its card must not show a button that is worth nothing.
   const expired = decision.reason === 'expired' ? await expireRun(db, run) : null;
   await audit(db, run, input, { kind: isTaken ? `run.${decision.reason}` : 'run.click-refused', why: decision.reason });
-  return { decision: decision.reason, answer: answerFor(run, decision), channel: channel ?? expired?.channel ?? null };
-}
-
-function readPolicy(run: StoredRun): Plan['policy'] | null {
-  try {
-    return openPlan(run.plan, run.planHash).policy;
-  } catch {
-    return null; // The stored plan is not what its hash says: the caller refuses, and audits it.
-  }
+  const answer = answerFor(run, decision, timezoneOf(context, run));
+  return { decision: decision.reason, answer, channel: channel ?? expired?.channel ?? null };
 }
 
 async function refuseBrokenPlan(db: Queryable, run: StoredRun, input: DecideInput): Promise<Decided> {
@@ -71,9 +84,22 @@ async function refuseBrokenPlan(db: Queryable, run: StoredRun, input: DecideInpu
   return { decision: 'plan-broken', answer: [says], channel: null };
 }
 
-async function record(db: Queryable, run: StoredRun, input: DecideInput, decision: Decision): Promise<string | null> {
+function waitOf(context: Pick<RemedyContext, 'targets'>, run: LockedRun): Wait | null {
+  const opening = openingOf(context, run);
+  if (opening.isOpen) return null;
+  const isSoon = opening.opensAt !== null && opening.opensAt < endOfWait(run);
+  return { why: opening.why, until: isSoon ? opening.opensAt : null };
+}
+
+function timezoneOf({ targets }: Pick<RemedyContext, 'targets'>, { target }: StoredRun): string {
+  return targets.get(target)?.calendar.timezone ?? 'UTC';
+}
+
+async function record(db: Queryable, run: LockedRun, input: DecideInput, decision: Decision): Promise<string | null> {
   await addApproval(db, run.id, input.person, input.verdict, input.typed?.reason ?? null);
   if (decision.reason === 'approved') await moveRun(db, run.id, 'approved', null);
+  if (decision.reason === 'scheduled')
+    await scheduleRun(db, run.id, { startsAt: decision.startsAt, expiresAt: endOfWait(run) });
   await traceRun(db, run.id, input.trace);
   if (decision.reason === 'denied') await moveRun(db, run.id, 'denied', null);
   const card = await wantRunCard(db, run);
@@ -100,14 +126,21 @@ function lineFor(run: StoredRun, input: DecideInput, decision: Decision): Text {
   const isAsker = run.askedBy?.userId === input.person.userId;
   const alone = input.typed ? `${isAsker ? ', alone' : ''}, reason: ${input.typed.reason}` : '';
   const missing = decision.reason === 'counted' ? `; ${decision.missing} more needed` : '';
-  return [`${what}, approved by `, who, alone, missing];
+  const wait = decision.reason === 'scheduled' ? `; it waits, since ${run.target} is ${decision.why}` : '';
+  return [`${what}, approved by `, who, alone, missing, wait];
 }
 
-function answerFor(run: StoredRun, decision: Decision): Text {
+function answerFor(run: StoredRun, decision: Decision, timezone: string): Text {
   const what = `R-${run.id} ${run.runbook}`;
   switch (decision.reason) {
     case 'approved':
       return [`Approved: ${what} on ${run.target} runs now; its steps appear in the thread.`];
+    case 'scheduled':
+      return [
+        `Approved: ${what} on ${run.target} starts ${formatMoment(decision.startsAt, timezone)}, since ${run.target} is ${decision.why}. `,
+        { code: `/pg stop R-${run.id}` },
+        ' withdraws it.',
+      ];
     case 'counted':
       return [`Your approval of ${what} is recorded; ${decision.missing} more needed.`];
     case 'denied':

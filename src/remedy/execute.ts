@@ -1,18 +1,23 @@
-import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { errorFields } from '../log.ts';
 import { appendAudit } from '../state/audit.ts';
 import { addThreadLine, wantRunCard } from '../state/cards.ts';
 import { transaction } from '../state/database.ts';
-import { claimRun, handOver, markSent, renewLease } from '../state/leases.ts';
+import { claimRun, markSent } from '../state/leases.ts';
 import type { StoredRun } from '../state/runs.ts';
-import { compareMeasures, readFinding } from './before-after.ts';
+import { carryOut } from './act.ts';
+import { conclude } from './conclude.ts';
 import type { RemedyContext, RemedyNode, RemedyTarget } from './context.ts';
+import { estimateAct, watchdogSeconds } from './estimate.ts';
 import { describeEvidence, type Evidence, readEvidence } from './evidence.ts';
+import { type Figures, readFigures } from './figures.ts';
+import { readUndo } from './follow-up.ts';
 import { runGuards } from './guard.ts';
-import { openPlan, type Plan, sqlOf } from './plan.ts';
-import { endRun, tell } from './run-log.ts';
-import { ActingSession, applicationName, type Given } from './session.ts';
+import { keepLease } from './keep-lease.ts';
+import { findPlace } from './place.ts';
+import { isLasting, openPlan, type Plan } from './plan.ts';
+import { endRun, leaveToOthers, tell } from './run-log.ts';
+import { ActingSession, applicationName } from './session.ts';
+import { actingUntil, openControl, Watch } from './watch.ts';
 
 interface Started {
   context: RemedyContext;
@@ -20,6 +25,7 @@ interface Started {
   plan: Plan;
   target: RemedyTarget;
   node: RemedyNode;
+  url: string;
   session: ActingSession;
 }
 
@@ -28,64 +34,34 @@ interface Started {
  * the act is sent ends the run as failed or refused; after it the run is left to be recovered, since nobody knows.
  */
 export async function executeRun(context: RemedyContext, id: number): Promise<void> {
+  if (context.stopping.aborted) return;
   const run = await claimRun(context.pool, id, context);
   if (!run) return;
   const lease = keepLease(context, run);
-  let session: ActingSession | null = null;
+  const open: { close(): Promise<void> }[] = [];
   let isSent = false;
   try {
     const plan = openPlan(run.plan, run.planHash);
     const place = findPlace(context, plan);
     if (typeof place === 'string') return await refuse(context, run, place);
-    session = await ActingSession.open(place.url, applicationName(run.id), plan.limits);
+    const session = await ActingSession.open(place.url, applicationName(run.id), plan.database);
+    open.push(session);
+    place.target.actingPids.add(session.backend.pid);
+    open.push({ close: async () => void place.target.actingPids.delete(session.backend.pid) });
     const started = { context, run, plan, ...place, session };
     if (!(await passGuards(started))) return;
-    if (!(await announceAct(context, run, await readEvidence(session, plan)))) return;
+    const before = await readBefore(started);
+    const control = isLasting(plan) ? await openControl({ url: place.url, run, plan }) : null;
+    if (control) open.push(control);
+    await session.prepareAct(plan);
+    if (!(await announceAct(context, run, before))) return;
     isSent = true;
-    await actAndVerify(started);
+    await (control ? actWatched(started, before, control) : actAndConclude(started, before));
   } catch (error) {
     await onError(context, run, error, isSent);
   } finally {
     lease.stop();
-    await session?.close();
-  }
-}
-
-/** The node and the login a plan acts with, or why it has none. */
-export function findPlace(
-  context: RemedyContext,
-  plan: Plan,
-): { target: RemedyTarget; node: RemedyNode; url: string } | string {
-  const target = context.targets.get(plan.target);
-  const node = target?.nodes.find((one) => one.name === plan.node);
-  if (!target || !node) return `${plan.target} (node ${plan.node}) is not in the configuration any more`;
-  const url = node.actionUrls[plan.class];
-  if (!url)
-    return `${plan.target} is observe-only for ${plan.class}: its configuration has no actions.${plan.class} URL`;
-  return { target, node, url };
-}
-
-/** Renews the lease of a run until it is stopped. */
-export function keepLease(context: RemedyContext, run: StoredRun): { stop(): void } {
-  const renew = () =>
-    renewLease(context.pool, run, context.leaseSeconds).catch((error) =>
-      context.log.warn({ run: run.id, ...errorFields(error) }, 'lease not renewed'),
-    );
-  const timer = setInterval(renew, (context.leaseSeconds * 1000) / 3);
-  return { stop: () => clearInterval(timer) };
-}
-
-/** Asks the verify step until it is true or its time is up; the seconds it took, or null. */
-export async function verify(session: ActingSession, plan: Plan): Promise<number | null> {
-  const sql = sqlOf(plan, 'verify');
-  if (sql === null) return null;
-  const startedAt = performance.now();
-  for (;;) {
-    const { rows } = await session.query(sql);
-    const seconds = (performance.now() - startedAt) / 1000;
-    if (Object.values(rows[0] ?? {})[0] === true) return seconds;
-    if (seconds * 1000 >= plan.limits.verifyMs) return null;
-    await sleep(100);
+    for (const one of open) await one.close();
   }
 }
 
@@ -106,13 +82,32 @@ async function passGuards(started: Started): Promise<boolean> {
   return true;
 }
 
+/** What only the time before the act knows. */
+interface Before {
+  evidence: Evidence | null;
+  figures: Figures;
+  undo: string | null;
+}
+
+async function readBefore({ session, plan }: Started): Promise<Before> {
+  return {
+    evidence: await readEvidence(session, plan),
+    figures: await readFigures(session, plan),
+    undo: await readUndo(session, plan),
+  };
+}
+
 /**
  * Stores, audits and tells that the act is about to be sent, with what it destroys; false where this worker lost the run
  * or actions are paused.
  */
-async function announceAct(context: RemedyContext, run: StoredRun, evidence: Evidence | null): Promise<boolean> {
+async function announceAct(
+  context: RemedyContext,
+  run: StoredRun,
+  { evidence, figures, undo }: Before,
+): Promise<boolean> {
   const announced = await transaction(context.pool, async (db) => {
-    if (!(await markSent(db, run))) return null;
+    if (!(await markSent(db, run, { sizeBytes: figures['size_bytes'] ?? null, undo }))) return null;
     const card = evidence && (await wantRunCard(db, run));
     if (card) await addThreadLine(db, card, describeEvidence(evidence));
     const { target, alertId, planHash } = run;
@@ -122,7 +117,11 @@ async function announceAct(context: RemedyContext, run: StoredRun, evidence: Evi
       target,
       alert: alertId,
       run: run.id,
-      detail: { plan: planHash, ...(evidence ? { evidence: JSON.stringify(evidence) } : {}) },
+      detail: {
+        plan: planHash,
+        ...(evidence ? { evidence: JSON.stringify(evidence) } : {}),
+        ...(undo === null ? {} : { undo }),
+      },
     });
     return { card };
   });
@@ -131,44 +130,52 @@ async function announceAct(context: RemedyContext, run: StoredRun, evidence: Evi
   return announced !== null;
 }
 
-async function actAndVerify(started: Started): Promise<void> {
+/** A signal is one short statement, which finds by itself whom it may hit. */
+async function actAndConclude(started: Started, { figures }: Before): Promise<void> {
   const { context, run, plan, session } = started;
-  const act = sqlOf(plan, 'act');
-  if (act === null) throw new Error(`the plan of R-${run.id} has no act`);
-  const given = await session.query(act);
-  if (given.rows.length === 0) return await refuse(context, run, 'the session changed in the last moment');
-  const said = describeGiven(given);
-  const seconds = await verify(session, plan);
-  const comparison = await compareMeasures(context, plan, await readFinding(context.pool, run.alertId));
-  const isDone = seconds !== null;
-  const outcome = isDone
-    ? `verified after ${seconds.toFixed(1)} s`
-    : `sent, but not verified within ${plan.limits.verifyMs / 1000} s`;
-  await endRun(context, run, { state: isDone ? 'succeeded' : 'failed', outcome, beforeAfter: comparison }, [
-    [`✓ act: ${said}`],
-    [`${isDone ? '✓' : '✗'} verify: ${outcome}`],
-    ...(comparison ? [[`Before → after: ${comparison}`]] : []),
-  ]);
-  await checkAgain(context, run);
+  const acted = await carryOut(session, plan);
+  if (acted.error !== null) throw acted.error;
+  if (plan.class === 'signal' && acted.given[0]?.rows.length === 0)
+    return await refuse(context, run, 'the session changed in the last moment');
+  await conclude({ context, run, plan, session, figures, acted, stoppedBecause: null });
 }
 
-function describeGiven({ rows, notices }: Given): string {
-  const values = Object.entries(rows[0] ?? {}).map(([name, value]) => `${name} = ${value}`);
-  return [...values, ...notices].join('; ') || 'done';
-}
-
-/** The alert of a run that ended is looked at now, not at its next tick. */
-async function checkAgain(context: RemedyContext, run: StoredRun): Promise<void> {
-  const finding = await readFinding(context.pool, run.alertId);
-  if (finding) await context.nudges.check(finding.job, finding.target);
+/** A lost connection is left to recovery: the server goes on with what was sent. */
+async function actWatched(started: Started, { figures, undo }: Before, control: ActingSession): Promise<void> {
+  const { context, run, plan, url, session } = started;
+  const estimate = await estimateAct(context.pool, plan, figures['size_bytes'] ?? null);
+  const act = carryOut(session, plan);
+  const watch = new Watch(
+    {
+      context,
+      run,
+      plan,
+      url,
+      findActing: actingUntil(act, session.backend),
+      seconds: 0,
+      maxSeconds: watchdogSeconds(estimate),
+    },
+    control,
+  );
+  try {
+    const watched = await watch.untilOver();
+    if (watched.kind === 'lost') {
+      act.catch(() => undefined); // Whoever owns the run now looks for the statement on the server.
+      return await leaveToOthers(context, run);
+    }
+    const acted = await act;
+    const session = await watch.session();
+    const { stoppedBecause } = watched;
+    await conclude({ context, run: { ...run, undo }, plan, session, figures, acted, stoppedBecause });
+  } finally {
+    await watch.close();
+  }
 }
 
 async function onError(context: RemedyContext, run: StoredRun, error: unknown, isSent: boolean): Promise<void> {
   context.log.error({ run: run.id, isSent, ...errorFields(error) }, 'run broke');
   if (isSent) {
-    await handOver(context.pool, run);
-    await context.nudges.run(run.id);
-    return;
+    return await leaveToOthers(context, run);
   }
   const outcome = error instanceof Error ? error.message : String(error);
   const end = { state: 'failed', outcome, beforeAfter: null } as const;

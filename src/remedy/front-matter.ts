@@ -2,9 +2,7 @@ import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { suggest } from '../config/nearest.ts';
 import { risks, runbookClasses } from '../model.ts';
-
-export const paramTypes = ['integer', 'text', 'identifier', 'microseconds'] as const;
-export type ParamType = (typeof paramTypes)[number];
+import { Param } from './params.ts';
 
 /** A problem of a runbook's file, by the line that it is on. */
 export interface Problem {
@@ -25,7 +23,26 @@ const duration = z
   )
   .transform((value) => Number.parseInt(value, 10) * (unitMs[value.replace(/^\d+ ?/, '')] ?? 0));
 
-const Param = z.strictObject({ type: z.enum(paramTypes), about: text });
+const unitBytes: Readonly<Record<string, number>> = { kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 };
+
+const size = z
+  .string()
+  .regex(/^\d{1,6} ?(kB|MB|GB|TB)$/, 'must be a size such as 512MB, 10GB')
+  .transform((value) => Number.parseInt(value, 10) * (unitBytes[value.replace(/^\d+ ?/, '')] ?? 0));
+
+/** When the bot stops its own statement without asking. */
+const StopWhen = z.strictObject({
+  /** More sessions than that have waited for that long behind one that waits for this statement to lock all out. */
+  waiting: z.int().min(0),
+  after: duration,
+  /** A standby has so much left to replay; a replication slot keeps so much WAL. */
+  standby_lag: size,
+  slot_wal: size,
+});
+
+/** Multiples of the precondition's size_bytes: free space that it may take meanwhile, WAL that it may write. */
+const Needs = z.strictObject({ disk: z.number().min(0), wal: z.number().min(0) });
+
 const Timeouts = z.strictObject({ statement: duration, lock: duration, verify: duration });
 
 export type FrontMatter = z.infer<typeof FrontMatter>;
@@ -37,8 +54,11 @@ export const FrontMatter = z.strictObject({
   node: z.enum(['primary', 'standby', 'any']),
   params: z.record(z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be lower-case letters, digits and _'), Param),
   locks: text,
-  stop_when: text,
+  stop_when: z.union([z.string().regex(/^never\b/, 'must be never, or a mapping'), StopWhen]),
   undo: text,
+  /** Settings of the session that acts, beyond the timeouts. */
+  settings: z.record(z.string().regex(/^[a-z_]+$/, 'must be the name of a setting'), z.coerce.string()).default({}),
+  needs: Needs.optional(),
   timeouts: Timeouts,
 });
 

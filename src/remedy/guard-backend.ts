@@ -1,4 +1,4 @@
-import { type Plan, sqlOf } from './plan.ts';
+import { type Plan, relationOf, sqlOf } from './plan.ts';
 import type { ActingSession } from './session.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
@@ -30,6 +30,7 @@ export async function stillTrue({ session, plan }: GuardInput): Promise<Verdict 
   const sql = sqlOf(plan, 'precondition');
   if (sql === null) return null;
   const { rows } = await session.query(sql);
+  if (relationOf(plan)) return rows.length > 0 ? yes('its precondition holds') : no(whyNotTrue(plan));
   return rows.length > 0 ? yes('still the same backend and transaction') : no(await whyChanged(session, plan));
 }
 
@@ -58,6 +59,12 @@ async function readBackend({ session, plan }: GuardInput): Promise<Backend | nul
     [Number(plan.params['pid'])],
   );
   return (rows[0] as unknown as Backend | undefined) ?? null;
+}
+
+/** What is the same by now has been told by another guard; why this is not enough, the runbook's prose says. */
+function whyNotTrue(plan: Plan): string {
+  const relation = relationOf(plan);
+  return `the precondition of ${plan.runbook} does not hold for ${relation?.schema}.${relation?.name} now: read there what it asks for, and plan anew`;
 }
 
 /** Says what became of the session, in the words a person needs. */

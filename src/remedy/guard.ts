@@ -1,9 +1,20 @@
+import { explain } from '../errors.ts';
 import type { Unjudged } from '../model.ts';
 import { countSignals } from '../state/runs.ts';
 import { readPause } from '../state/switches.ts';
 import { findTwins } from '../state/targets.ts';
 import { probeSql, toProbe } from '../targets/probe.ts';
+import { noOtherWork, noQueuedDdl, noWraparoundVacuum } from './guard-activity.ts';
 import { maySignal, notProtected, stillTrue } from './guard-backend.ts';
+import { whyBlind } from './guard-blind.ts';
+import { spaceIsForPeople, withinStopLimits } from './guard-budget.ts';
+import { notJustRebuilt, oneDropADay } from './guard-history.ts';
+import { sameInstance } from './guard-instance.ts';
+import { adviseGrant, type Membership, mayAct } from './guard-privilege.ts';
+import { sameRelation, workable } from './guard-relation.ts';
+import { noOldTransactions, noPreparedTransaction } from './guard-transactions.ts';
+import { soundVersion } from './guard-version.ts';
+import { withinWindow } from './guard-window.ts';
 import { type Guard, type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** DEFAULTS: at most this many signals on a target within ten minutes. */
@@ -12,13 +23,28 @@ const maxSignals = 5;
 /** In this order, each with its reason; the first that refuses ends the run. */
 const guards: readonly Guard[] = [
   notPaused,
+  withinWindow,
   blastRadius,
   directConnection,
   mayRead,
   sameServer,
+  sameInstance,
   rightNode,
   onePrimary,
   noTwin,
+  sameRelation,
+  workable,
+  mayAct,
+  soundVersion,
+  notJustRebuilt,
+  oneDropADay,
+  withinStopLimits,
+  spaceIsForPeople,
+  noWraparoundVacuum,
+  noOtherWork,
+  noQueuedDdl,
+  noPreparedTransaction,
+  noOldTransactions,
   notProtected,
   maySignal,
   stillTrue,
@@ -29,9 +55,21 @@ const guards: readonly Guard[] = [
 export async function runGuards(input: GuardInput): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   for (const guard of guards) {
-    const verdict = await guard(input);
+    const verdict = await guard(input).catch((error) => whyBlind(guard, input, error));
     if (verdict) verdicts.push(verdict);
     if (verdict?.ok === false) break;
+  }
+  return verdicts;
+}
+
+/** Asks every guard, also after one that refuses; one that fails says why it cannot judge. */
+export async function weighGuards(input: GuardInput): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const guard of guards) {
+    const verdict = await guard(input)
+      .catch((error) => whyBlind(guard, input, error))
+      .catch((error) => no(`cannot be judged: ${explain(error)}`));
+    if (verdict) verdicts.push(verdict);
   }
   return verdicts;
 }
@@ -59,11 +97,13 @@ async function directConnection({ session }: GuardInput): Promise<Verdict | null
 /** Without it every session looks changed, and a standby hides its timeline: who cannot see must not say "gone". */
 async function mayRead({ session }: GuardInput): Promise<Verdict | null> {
   const { rows } = await session.query(
-    `select quote_ident(current_user) as role, pg_has_role(current_user, 'pg_read_all_stats', 'usage') as sees`,
+    `select quote_ident(current_user) as role, pg_has_role(current_user, 'pg_read_all_stats', 'usage') as sees,
+       pg_has_role(current_user, 'pg_read_all_stats', 'member') as "isMember", me.rolinherit as inherits,
+       current_setting('server_version_num')::int as version
+     from pg_roles me where me.rolname = current_user`,
   );
-  return rows[0]?.['sees'] === true
-    ? null
-    : no(`the action role cannot see other sessions: grant pg_read_all_stats to ${rows[0]?.['role']}`);
+  const { sees, ...member } = rows[0] as unknown as Membership & { sees: boolean };
+  return sees ? null : no(`the action role cannot see other sessions: ${adviseGrant('pg_read_all_stats', member)}`);
 }
 
 /** Asked in the very words the plan was made from: the timeline of the last checkpoint lags behind a promotion. */
@@ -108,12 +148,13 @@ async function stillFound({ context, run, plan }: GuardInput): Promise<Verdict |
   );
   const alert = rows[0];
   if (!alert) return no('its alert is gone');
-  const result = await context.recheck(alert.job, plan.target, false);
+  const result = await context.recheck(alert.job, plan.target, { everything: false, database: plan.database });
   const found = result.findings.find(
     (one) =>
       one.fingerprint === alert.fingerprint &&
       one.node === plan.node &&
-      one.runbooks.some((offer) => offer.name === plan.runbook && sameParams(offer.params, plan.params)),
+      (plan.database === null || one.database === plan.database) &&
+      one.runbooks.some((offer) => offer.name === plan.runbook && isWithin(offer.params, plan.params)),
   );
   if (found) return yes(`${alert.job} still finds it`);
   return no(`${alert.job} ${whyNotFound(result.unjudged, result.reason)}`);
@@ -124,7 +165,7 @@ function whyNotFound(unjudged: readonly Unjudged[], reason: string | null): stri
   return blind ? `cannot judge it now: ${blind}` : 'was asked again and no longer finds this trouble';
 }
 
-function sameParams(a: Record<string, string>, b: Record<string, string>): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+/** What the plan knows beyond the offer was read from the server when it was made. */
+function isWithin(offered: Record<string, string>, planned: Record<string, string>): boolean {
+  return Object.entries(offered).every(([key, value]) => planned[key] === value);
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { bind } from './bind.ts';
+import type { RelationIdentity } from './params.ts';
 import type { Policy } from './policy.ts';
-import type { Runbook, Step } from './runbook.ts';
+import type { Runbook, Step, StopWhen } from './runbook.ts';
 
 /** Where a plan acts: told apart from a clone, a failed-over cluster or another server behind the same address. */
 export interface Identity {
@@ -18,10 +19,14 @@ export interface Plan {
   target: string;
   environment: string;
   node: string;
+  /** Null where it acts on the cluster: the action URL's own database then serves. */
+  database: string | null;
   identity: Identity;
   params: Record<string, string>;
   steps: readonly Step[];
-  limits: { statementMs: number; lockMs: number; verifyMs: number };
+  limits: Runbook['limits'];
+  settings: Runbook['settings'];
+  stopWhen: StopWhen | null;
   policy: Policy;
 }
 
@@ -32,13 +37,14 @@ export interface PlanInput {
   target: string;
   environment: string;
   node: string;
+  database: string | null;
   identity: Identity;
   policy: Policy;
 }
 
 /** Throws param-invalid where a parameter is missing, unknown or of the wrong type. */
 export function buildPlan(input: PlanInput): Plan {
-  const { runbook, params, serverVersion, target, environment, node, identity, policy } = input;
+  const { runbook, params, serverVersion, target, environment, node, database, identity, policy } = input;
   return {
     runbook: runbook.name,
     class: runbook.class,
@@ -46,10 +52,13 @@ export function buildPlan(input: PlanInput): Plan {
     target,
     environment,
     node,
+    database,
     identity,
     params: Object.fromEntries(Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1))),
     steps: bind(runbook, params, serverVersion),
     limits: runbook.limits,
+    settings: runbook.settings,
+    stopWhen: runbook.stopWhen,
     policy,
   };
 }
@@ -67,12 +76,49 @@ export function openPlan(text: string, hash: string): Plan {
   return JSON.parse(text) as Plan;
 }
 
-/** What the plan is about: one open run per subject of a target. */
+/** As openPlan; null where the stored text is not the one that was approved: its reader says so, and goes on. */
+export function readPlan({ plan, planHash }: { plan: string; planHash: string }): Plan | null {
+  try {
+    return openPlan(plan, planHash);
+  } catch {
+    return null; // What openPlan throws says no more than null does.
+  }
+}
+
+/** Whether its statement may take as long as it takes: what lasts is watched, and can be stopped. */
+export function isLasting({ limits }: Pick<Plan, 'limits'>): boolean {
+  return limits.statementMs === 0;
+}
+
+/** What the plan is about: one open run per subject of a target, so that two that contradict are never both open. */
 export function subjectOf(plan: Plan): string {
   const { pid, backend_start: backendStart } = plan.params;
-  return pid && backendStart
-    ? `${plan.node}/backend/${pid}/${backendStart}`
-    : `${plan.runbook}/${JSON.stringify(plan.params)}`;
+  if (pid && backendStart) return `${plan.node}/backend/${pid}/${backendStart}`;
+  const relation = relationOf(plan);
+  return relation
+    ? `${plan.database}/relation/${relation.oid}`
+    : `${plan.runbook}/${plan.database ?? ''}/${JSON.stringify(plan.params)}`;
+}
+
+/** The relation that a plan is about, and its table by oid; null where it is about none. */
+export function relationOf({ params }: Pick<Plan, 'params'>): RelationIdentity | null {
+  const name = Object.keys(params)
+    .find((key) => key.endsWith('_oid'))
+    ?.slice(0, -'_oid'.length);
+  if (name === undefined) return null;
+  const part = (key: string) => params[`${name}_${key}`] ?? '';
+  return { schema: part('schema'), name: part('name'), oid: part('oid'), file: part('file'), table: part('table') };
+}
+
+/** The table that a plan works on, within its target; null for a plan about none. */
+export function tableOf(plan: Plan): string | null {
+  const relation = relationOf(plan);
+  return relation && `${plan.database}/${relation.table}`;
+}
+
+/** The statements of a step, in their order. */
+export function statementsOf(plan: Plan, step: Step['step']): Step[] {
+  return plan.steps.filter((one) => one.step === step);
 }
 
 export function sqlOf(plan: Plan, step: Step['step']): string | null {

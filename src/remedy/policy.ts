@@ -37,10 +37,19 @@ export interface DecisionInput {
   askedBy: Person | null;
   policy: Policy;
   approvals: readonly StoredApproval[];
+  /** Why it may not begin at once, and when it may; null where it may. */
+  wait: Wait | null;
+}
+
+/** `until` is null where that is later than an approval lasts. */
+export interface Wait {
+  why: string;
+  until: Date | null;
 }
 
 export type Decision =
   | { reason: 'approved'; missing: 0 }
+  | { reason: 'scheduled'; why: string; startsAt: Date }
   | { reason: 'counted'; missing: number }
   | { reason: 'denied' }
   | { reason: 'needs-typing' }
@@ -53,7 +62,8 @@ export type Decision =
         | 'not-allowed'
         | 'asker'
         | 'twice'
-        | 'mistyped';
+        | 'mistyped'
+        | 'closed';
       says: Text;
     };
 
@@ -67,7 +77,11 @@ export function decide(input: DecisionInput): Decision {
     return { reason: 'asker', says: ['you asked for this; somebody else has to approve it'] };
   if (isAsker && input.policy.asker === 'typed' && input.typed === null) return { reason: 'needs-typing' };
   const missing = input.policy.people - countPeople(input);
-  return missing <= 0 ? { reason: 'approved', missing: 0 } : { reason: 'counted', missing };
+  if (missing > 0) return { reason: 'counted', missing };
+  const { wait } = input;
+  return wait?.until
+    ? { reason: 'scheduled', why: wait.why, startsAt: wait.until }
+    : { reason: 'approved', missing: 0 };
 }
 
 function refuse(input: DecisionInput): Decision | null {
@@ -83,7 +97,7 @@ function refuse(input: DecisionInput): Decision | null {
   return input.verdict === 'yes' ? refuseYes(input) : null;
 }
 
-function refuseYes({ pause, approvals, person, typed, target }: DecisionInput): Decision | null {
+function refuseYes({ pause, approvals, person, typed, target, wait }: DecisionInput): Decision | null {
   if (pause) {
     const why = pause.reason ? `: ${pause.reason}` : '';
     const says: Text = ['actions are paused by ', { user: pause.by }, why, '; approvers end it with '];
@@ -91,6 +105,11 @@ function refuseYes({ pause, approvals, person, typed, target }: DecisionInput): 
   }
   if (approvals.some((one) => samePerson(one.person, person)))
     return { reason: 'twice', says: ['you have approved it already; another person is needed'] };
+  if (wait && !wait.until)
+    return {
+      reason: 'closed',
+      says: [`${target} is ${wait.why}, for longer than an approval lasts; approve it later`],
+    };
   const wrong = typed && findMistyped(typed, target);
   return wrong ? { reason: 'mistyped', says: [wrong.says] } : null;
 }

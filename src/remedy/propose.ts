@@ -1,13 +1,13 @@
 import type { Finding, Offer } from '../model.ts';
 import { appendAudit } from '../state/audit.ts';
 import type { Queryable } from '../state/database.ts';
-import { insertRun, moveRun, readRunsOfAlert, type StoredRun } from '../state/runs.ts';
+import { insertRun, moveRun, type NewRun, readRunsOfAlert, type StoredRun } from '../state/runs.ts';
 import type { Probe } from '../targets/reader.ts';
 import type { RemedyContext, RemedyTarget } from './context.ts';
-import { buildPlan, type Plan, sealPlan, subjectOf } from './plan.ts';
+import { buildPlan, type Plan, sealPlan, subjectOf, tableOf } from './plan.ts';
 import { proposalLifeSeconds } from './policy.ts';
 
-interface Proposal {
+export interface Proposal {
   offer: Offer;
   plan: Plan;
   text: string;
@@ -62,6 +62,14 @@ function planOffers(input: ProposeInput): Proposal[] {
   return input.finding.runbooks.flatMap((offer) => planOffer(input, target, offer) ?? []);
 }
 
+/** The plan of the best that a finding offers, made now; null where nothing it offers may be run there. */
+export async function planBest(context: RemedyContext, alertId: number, finding: Finding): Promise<Proposal | null> {
+  const node = context.targets.get(finding.target)?.nodes.find(({ name }) => name === finding.node);
+  if (!node) return null;
+  const probe = await node.reader.probe();
+  return planOffers({ context, alertId, finding, probe })[0] ?? null;
+}
+
 /** Null where the target is observe-only for the runbook's class, or its policy is off. */
 function planOffer(input: ProposeInput, target: RemedyTarget, offer: Offer): Proposal | null {
   const runbook = input.context.runbooks.get(offer.name);
@@ -76,6 +84,8 @@ function planOffer(input: ProposeInput, target: RemedyTarget, offer: Offer): Pro
     target: target.name,
     environment: target.environment,
     node: node.name,
+    // A signal reaches every database; its login need not enter the one where the trouble is.
+    database: runbook.class === 'signal' ? null : input.finding.database,
     identity: {
       systemIdentifier: input.probe.systemIdentifier,
       timeline: input.probe.timeline,
@@ -86,22 +96,36 @@ function planOffer(input: ProposeInput, target: RemedyTarget, offer: Offer): Pro
   return { offer, plan, ...sealPlan(plan) };
 }
 
-async function insertProposal(db: Queryable, input: ProposeInput, proposal: Proposal): Promise<boolean> {
-  const { plan, offer, text, hash } = proposal;
-  const id = await insertRun(db, {
-    alertId: input.alertId,
+/** A plan as it is stored to be decided on. */
+export function newRun(
+  plan: Plan,
+  sealed: { text: string; hash: string },
+  asked: Pick<NewRun, 'does' | 'alertId' | 'askedBy' | 'follows' | 'trace'>,
+): NewRun {
+  return {
+    ...asked,
     target: plan.target,
     runbook: plan.runbook,
     risk: plan.risk,
     class: plan.class,
     subject: subjectOf(plan),
-    does: offer.does,
-    plan: text,
-    planHash: hash,
-    askedBy: null,
+    relation: tableOf(plan),
+    plan: sealed.text,
+    planHash: sealed.hash,
     expiresInSeconds: proposalLifeSeconds(plan.class),
-    trace: null,
-  });
+  };
+}
+
+async function insertProposal(db: Queryable, input: ProposeInput, proposal: Proposal): Promise<boolean> {
+  const { plan, offer, text, hash } = proposal;
+  const id = await insertRun(
+    db,
+    newRun(
+      plan,
+      { text, hash },
+      { does: offer.does, alertId: input.alertId, askedBy: null, follows: null, trace: null },
+    ),
+  );
   if (id === null) return false;
   await appendAudit(db, {
     kind: 'run.proposed',

@@ -1,27 +1,26 @@
-import type { Code, Nodes } from 'mdast';
 import { fromMarkdown } from 'mdast-util-from-markdown';
 import { frontmatterFromMarkdown } from 'mdast-util-frontmatter';
 import { frontmatter } from 'micromark-extension-frontmatter';
-import { suggest } from '../config/nearest.ts';
 import type { Risk, RunbookClass } from '../model.ts';
-import { type FrontMatter, type ParamType, type Problem, parseFrontMatter } from './front-matter.ts';
-import { scan } from './psql.ts';
-
-export const stepNames = ['precondition', 'evidence', 'act', 'progress', 'verify', 'cleanup', 'undo'] as const;
-export type StepName = (typeof stepNames)[number];
+import { checkFences, type Fence, lineOf, readFences, type StepName } from './fences.ts';
+import { type FrontMatter, parseFrontMatter } from './front-matter.ts';
+import type { Params } from './params.ts';
 
 /** A step of a plan: the very bytes that are shown, hashed, approved, stored and sent. */
 export interface Step {
   step: StepName;
   sql: string;
+  /** Of a cleanup or an undo: the runbook that does it, whose parameters are the columns that this asks for. */
+  runbook?: string;
 }
 
-/** A fence as it is written, its parameters still psql's variables. */
-export interface Fence extends Step {
-  /** Of the fence's first line in the file. */
-  line: number;
-  /** Majors that it is for, both included. */
-  versions: { from: number; to: number };
+/** When the bot stops its own statement without asking. */
+export interface StopWhen {
+  /** More sessions than that have waited so long behind one that waits to lock all out. */
+  waiting: number;
+  afterMs: number;
+  standbyLagBytes: number;
+  slotWalBytes: number;
 }
 
 export interface Runbook {
@@ -34,9 +33,13 @@ export interface Runbook {
   risk: Risk;
   class: RunbookClass;
   node: 'primary' | 'standby' | 'any';
-  params: Readonly<Record<string, { type: ParamType; about: string }>>;
+  params: Params;
   locks: string;
-  stopWhen: string;
+  /** Null: never. */
+  stopWhen: StopWhen | null;
+  settings: Readonly<Record<string, string>>;
+  /** Multiples of the size that its precondition tells; null where that is no matter. */
+  needs: { disk: number; wal: number } | null;
   undo: string;
   /** Milliseconds; 0 is none. */
   limits: { statementMs: number; lockMs: number; verifyMs: number };
@@ -63,8 +66,7 @@ export function parseRunbook(markdown: string, file: string): { runbook: Runbook
   if (!/^[a-z][a-z0-9-]{0,59}$/.test(name))
     problems.push({ line: 1, message: `the name ${JSON.stringify(name)} must be lower-case letters, digits and -` });
   const fences = readFences(tree, problems);
-  checkSteps(fences, problems);
-  if (params) checkParams(params, fences, problems);
+  checkFences(fences, params, problems);
   const listed = problems.sort((a, b) => a.line - b.line).map(({ line, message }) => `${file}:${line}: ${message}`);
   const prose = markdown.slice(head?.position?.end.offset ?? 0).trim();
   return {
@@ -84,108 +86,16 @@ function assemble(data: FrontMatter, rest: Pick<Runbook, 'name' | 'file' | 'pros
     node,
     params,
     locks,
-    stopWhen: data.stop_when,
+    stopWhen: readStopWhen(data.stop_when),
+    settings: data.settings,
+    needs: data.needs ?? null,
     undo,
     limits: { statementMs: timeouts.statement, lockMs: timeouts.lock, verifyMs: timeouts.verify },
   };
 }
 
-function readFences(node: Nodes, problems: Problem[]): Fence[] {
-  if (node.type === 'code') return node.lang?.toLowerCase() === 'sql' ? readFence(node, problems) : [];
-  return 'children' in node ? node.children.flatMap((child) => readFences(child, problems)) : [];
-}
-
-function readFence(node: Code, problems: Problem[]): Fence[] {
-  const line = lineOf(node);
-  const [word = '', ...options] = (node.meta ?? '').split(/\s+/).filter(Boolean);
-  const step = stepNames.find((name) => name === word);
-  const versions = readVersions(options);
-  if (!step) problems.push({ line, message: unknownStep(word) });
-  if (!versions)
-    problems.push({ line, message: `${options.join(' ')} is not understood; expected versions=17+, 14-16 or 15` });
-  return step && versions ? [{ step, versions, line, sql: readStatement(node.value, line, problems) }] : [];
-}
-
-function unknownStep(word: string): string {
-  if (word === '') return `say after sql which step this is: ${stepNames.join(', ')}; or mark it psql, if it is prose`;
-  const hint = suggest(word, stepNames);
-  return `there is no step ${JSON.stringify(word)}; expected ${stepNames.join(', ')}${hint ? `; ${hint}` : ''}`;
-}
-
-function readVersions(options: readonly string[]): Fence['versions'] | null {
-  const [option, ...more] = options;
-  if (option === undefined) return { from: 0, to: 999 };
-  const [, from, plus, to] = /^versions=(\d{1,3})(?:(\+)|-(\d{1,3}))?$/.exec(option) ?? [];
-  if (from === undefined || more.length > 0) return null;
-  const versions = { from: Number(from), to: plus ? 999 : Number(to ?? from) };
-  return versions.from <= versions.to ? versions : null;
-}
-
-/** One statement, without the semicolon that psql needs and what comes after it. */
-function readStatement(text: string, line: number, problems: Problem[]): string {
-  let end: number | null = null;
-  for (const piece of scan(text)) {
-    const at = line + 1 + text.slice(0, piece.at).split('\n').length - 1;
-    const isMore = end !== null && !/^(\s|--|\/\*)/.test(piece.text);
-    if (piece.kind === 'semicolon') end ??= piece.at;
-    if (piece.kind === 'unterminated')
-      problems.push({ line: at, message: `${piece.text.slice(0, 2).trim()} is opened and never closed` });
-    else if (piece.kind === 'backslash') problems.push({ line: at, message: "psql's own commands (\\…) are not run" });
-    else if (isMore) {
-      problems.push({ line: at, message: 'a second statement; one fence is one statement' });
-      break;
-    }
-  }
-  const sql = text.slice(0, end ?? text.length).trim();
-  if (sql === '') problems.push({ line, message: 'the fence is empty' });
-  return sql;
-}
-
-function checkSteps(fences: readonly Fence[], problems: Problem[]): void {
-  for (const step of ['precondition', 'act', 'verify'] as const) {
-    if (!fences.some((fence) => fence.step === step))
-      problems.push({ line: 1, message: `there is no fence "sql ${step}"` });
-  }
-  for (const [index, fence] of fences.entries()) {
-    const twin = fences
-      .slice(0, index)
-      .find((one) => one.step === fence.step && one.versions.from === fence.versions.from);
-    if (twin)
-      problems.push({
-        line: fence.line,
-        message: `a second ${fence.step} for the same versions as on line ${twin.line}`,
-      });
-  }
-}
-
-function checkParams(params: FrontMatter['params'], fences: readonly Fence[], problems: Problem[]): void {
-  const used = new Set<string>();
-  for (const fence of fences) {
-    for (const piece of scan(fence.sql)) {
-      if (piece.kind !== 'literal' && piece.kind !== 'identifier' && piece.kind !== 'bare') continue;
-      const line = fence.line + fence.sql.slice(0, piece.at).split('\n').length;
-      const message = misuse(piece, params);
-      if (message) problems.push({ line, message });
-      used.add(piece.name);
-    }
-  }
-  const unused = Object.keys(params).filter((name) => !used.has(name));
-  for (const name of unused) problems.push({ line: 1, message: `the parameter ${name} is used by no fence` });
-}
-
-function misuse(piece: { kind: string; name: string }, params: FrontMatter['params']): string | null {
-  const { kind, name } = piece;
-  const param = Object.hasOwn(params, name) ? params[name] : undefined;
-  // An array's slice such as [1:2] looks like a variable to psql too; it leaves what it does not know as it is.
-  if (kind === 'bare') return param ? `:${name} would be pasted as it is; write :'${name}' or :"${name}"` : null;
-  const hint = suggest(name, Object.keys(params));
-  if (!param) return `the parameter ${name} is not declared in params${hint ? `; ${hint}` : ''}`;
-  const isName = kind === 'identifier';
-  return isName && param.type !== 'identifier'
-    ? `:"${name}" is a name, but ${name} is declared as ${param.type}`
-    : null;
-}
-
-function lineOf(node: Nodes): number {
-  return node.position?.start.line ?? 1;
+function readStopWhen(value: FrontMatter['stop_when']): StopWhen | null {
+  if (typeof value === 'string') return null;
+  const { waiting, after, standby_lag: standbyLagBytes, slot_wal: slotWalBytes } = value;
+  return { waiting, afterMs: after, standbyLagBytes, slotWalBytes };
 }

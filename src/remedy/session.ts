@@ -10,47 +10,63 @@ export interface Given {
   notices: string[];
 }
 
+/** A server process, told apart from the next one that is given its pid. */
+export interface Backend {
+  pid: number;
+  /** Epoch microseconds, as text. */
+  startedAt: string;
+}
+
+/** Bounds of all that is asked around the act; the act has its plan's own. */
+const askLimits = { statementMs: 2_000, lockMs: 100 };
+const graceMs = 5_000;
+
 /**
- * The one connection a run acts on: opened before the guards, used for the act, never re-opened. Its application_name
- * is how a recovering worker finds it on the server.
+ * A connection of a run: the one that it acts on is opened before the guards, used for the act, and never re-opened. Its
+ * application_name is how a recovering worker finds it on the server.
  */
 export class ActingSession {
+  /** As the server names it; behind a pooler that is not the one that the greeting named. */
+  readonly backend: Backend;
   private readonly client: pg.Client;
   private notices: string[] = [];
 
-  private constructor(client: pg.Client) {
+  private constructor(client: pg.Client, backend: Backend) {
     this.client = client;
+    this.backend = backend;
     client.on('notice', (notice) => this.notices.push(`${notice.severity}: ${notice.message}`));
     client.on('error', () => {
       // The statement under way, or the next one, rejects with the same loss.
     });
   }
 
-  /** Opens a session with the plan's bounds; throws as a Reader does when it connects. */
-  static async open(url: string, application: string, limits: Plan['limits']): Promise<ActingSession> {
-    const query_timeout = limits.statementMs + limits.verifyMs + 5_000;
-    const where = `the action login ${describeUrl(url)}`;
-    const client = await connect(url, { application_name: application, query_timeout }).catch((error) => {
+  /** Opens a session that is bounded for asking, in the plan's database; throws as a Reader does when it connects. */
+  static async open(url: string, application: string, database: string | null): Promise<ActingSession> {
+    const where = `the action login ${describeUrl(url, process.env, database ?? undefined)}`;
+    const client = await connect(url, { application_name: application }, database ?? undefined).catch((error) => {
       throw connectFailure(error, where);
     });
-    const session = new ActingSession(client);
+    client.on('error', ignoreLoss);
     try {
-      await session.query(`set statement_timeout = ${Number(limits.statementMs)}`);
-      await session.query(`set lock_timeout = ${Number(limits.lockMs)}`);
-      await session.query('set idle_in_transaction_session_timeout = 5000');
-      await session.query("set search_path = 'pg_catalog'");
+      for (const [name, value] of Object.entries(ownTimeouts)) await setWhereKnown(client, name, value);
+      const session = new ActingSession(client, await readBackend(client));
+      await session.bound(askLimits);
       return session;
     } catch (error) {
-      await session.close();
+      await hangUp(client).catch(ignoreLoss);
       throw connectFailure(error, where);
     }
   }
 
+  /** From here on the session has the bounds and the settings of the plan's act. */
+  async prepareAct({ limits, settings }: Pick<Plan, 'limits' | 'settings'>): Promise<void> {
+    for (const [name, value] of Object.entries(settings)) await setWhereKnown(this.client, name, value);
+    await this.bound(limits);
+  }
+
   /** One statement, outside a transaction: inside one, pg_stat_activity would show an old picture. */
   async query(sql: string, params?: readonly unknown[]): Promise<Given> {
-    this.notices = [];
-    const { rows } = params ? await this.client.query(sql, [...params]) : await this.client.query(sql);
-    return { rows, notices: this.notices };
+    return this.send({ text: sql, ...(params ? { values: [...params] } : {}), query_timeout: this.giveUpMs });
   }
 
   /** The backend's pid as the server's greeting gave it; behind a pooler it is another one. */
@@ -59,12 +75,54 @@ export class ActingSession {
   }
 
   async close(): Promise<void> {
-    await hangUp(this.client).catch(() => {
-      // The connection is gone already, which is all that closing wants.
-    });
+    await hangUp(this.client).catch(ignoreLoss);
+  }
+
+  /** The client gives up a little later than the server should; 0 is never. */
+  private giveUpMs = askLimits.statementMs + graceMs;
+
+  private async bound({ statementMs, lockMs }: { statementMs: number; lockMs: number }): Promise<void> {
+    await this.query(`set statement_timeout = ${Number(statementMs)}`);
+    await this.query(`set lock_timeout = ${Number(lockMs)}`);
+    this.giveUpMs = statementMs === 0 ? 0 : statementMs + graceMs;
+  }
+
+  private async send(query: pg.QueryConfig & { query_timeout: number }): Promise<Given> {
+    const notices: string[] = [];
+    this.notices = notices;
+    const { rows } = await this.client.query(query);
+    return { rows, notices };
   }
 }
 
 export function applicationName(runId: number): string {
   return `pgorderly/run/${runId}`;
+}
+
+/** Defaults of the role or the database would end a session that waits for its turn, or for its bot. */
+const ownTimeouts = {
+  idle_in_transaction_session_timeout: '5000',
+  idle_session_timeout: '0',
+  transaction_timeout: '0',
+  // What was sent goes on when the bot is lost: another worker finds it by its application_name.
+  client_connection_check_interval: '0',
+  search_path: 'pg_catalog',
+};
+
+async function setWhereKnown(client: pg.Client, name: string, value: string): Promise<void> {
+  const sql = 'select set_config(name, $2, false) from pg_catalog.pg_settings where name = $1';
+  await client.query({ text: sql, values: [name, value], query_timeout: graceMs } as pg.QueryConfig);
+}
+
+async function readBackend(client: pg.Client): Promise<Backend> {
+  const { rows } = await client.query({
+    text: `select pid, (extract(epoch from backend_start) * 1000000)::bigint::text as "startedAt"
+           from pg_catalog.pg_stat_activity where pid = pg_backend_pid()`,
+    query_timeout: graceMs,
+  } as pg.QueryConfig);
+  return rows[0] as Backend;
+}
+
+function ignoreLoss(): void {
+  // The connection is gone already, which is all that closing wants; a statement under way rejects with the loss.
 }

@@ -11,7 +11,8 @@ export interface Verdict {
 
 export interface GuardInput {
   context: RemedyContext;
-  run: StoredRun;
+  /** Of a plan that is only looked at, the id is 0. */
+  run: Pick<StoredRun, 'id' | 'alertId' | 'class'>;
   plan: Plan;
   target: RemedyTarget;
   node: RemedyNode;

@@ -5,6 +5,7 @@ import type { NewInboxItem } from '../state/inbox.ts';
 import type { SlackContext } from './context.ts';
 import type { ItemKind } from './handle.ts';
 import { takeIn } from './intake.ts';
+import { openPlanView, type PlanShown } from './plan-view.ts';
 import { newTrace } from './trace.ts';
 import { type Asked, approveAloneView, openDetails, readAsked } from './views.ts';
 
@@ -14,6 +15,7 @@ const payloads: Partial<Record<ItemKind, (value: string) => Record<string, strin
   deny: readRunValue,
   acknowledge: (alertId) => ({ alertId }),
   'ask-again': (runId) => ({ runId }),
+  stop: (runId) => ({ runId }),
 };
 
 /** Buttons and modals: whatever changes something goes through the inbox. */
@@ -25,6 +27,22 @@ export function registerActions(app: App, context: SlackContext): void {
   app.action<BlockAction<ButtonAction>>('details', async ({ body, action, ack, client }) => {
     await ack();
     await openDetails(context, client, { triggerId: body.trigger_id, alertId: Number(action.value) });
+  });
+  app.action<BlockAction<ButtonAction>>('plan', async ({ body, action, ack, client }) => {
+    await ack();
+    await openPlanView(context, client, {
+      triggerId: body.trigger_id,
+      value: action.value ?? '',
+      responseUrl: body.response_url ?? null,
+    });
+  });
+  app.view<ViewSubmitAction>('propose', async ({ body, view, ack }) => {
+    const { alertId, planHash, responseUrl } = JSON.parse(view.private_metadata) as PlanShown;
+    const person = personOf(body);
+    const key = `view:${person.teamId}:${person.userId}:${view.id}:${view.hash}`;
+    const payload = { alertId: String(alertId), planHash };
+    const item: NewInboxItem = { key, kind: 'propose', person, payload, responseUrl, trace: newTrace() };
+    await takeIn(context, item, () => ack());
   });
   app.action<BlockAction<ButtonAction>>('approve-alone', async ({ body, action, ack, client }) => {
     await ack();

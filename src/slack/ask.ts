@@ -1,8 +1,9 @@
 import { PgorderlyError } from '../errors.ts';
 import type { Text } from '../model.ts';
 import { planByHand } from '../remedy/by-hand.ts';
-import { openPlan, type Plan, subjectOf } from '../remedy/plan.ts';
+import { openPlan, type Plan } from '../remedy/plan.ts';
 import { proposalLifeSeconds } from '../remedy/policy.ts';
+import { newRun, planBest } from '../remedy/propose.ts';
 import { readAlert } from '../state/alerts.ts';
 import { appendAudit } from '../state/audit.ts';
 import { ensureRunCard, wantAlertCard } from '../state/cards.ts';
@@ -21,25 +22,29 @@ export async function askByHand(context: SlackContext, db: Queryable, item: Inbo
     const { plan, text, hash, does } = await planByHand(context.remedy, { runbook, target, params });
     return await propose(context, db, {
       item,
-      run: {
-        alertId: null,
-        target,
-        runbook,
-        risk: plan.risk,
-        class: plan.class,
-        subject: subjectOf(plan),
-        does,
-        plan: text,
-        planHash: hash,
-        askedBy: item.person,
-        expiresInSeconds: proposalLifeSeconds(plan.class),
-        trace: item.trace,
-      },
+      run: newRun(
+        plan,
+        { text, hash },
+        { does, alertId: null, askedBy: item.person, follows: null, trace: item.trace },
+      ),
     });
   } catch (error) {
     if (!(error instanceof PgorderlyError)) throw error;
     return refused(`${error.message}.${error.hint ? ` ${error.hint}` : ''}`);
   }
+}
+
+/** What a report's line offers, as its plan was shown: with a card of its own, since the alert has none. */
+export async function askForReported(context: SlackContext, db: Queryable, item: InboxItem): Promise<Handled> {
+  const { alertId, planHash } = item.payload;
+  const alert = await readAlert(db, Number(alertId));
+  if (!alert || alert.state === 'resolved') return refused(`A-${alertId} is resolved, its job finds it no more.`);
+  const best = await planBest(context.remedy, alert.id, alert.finding);
+  if (!best) return refused(`nothing that A-${alertId} offers may be run on ${alert.target}.`);
+  if (best.hash !== planHash) return refused('the plan has changed since it was shown: open it again.');
+  if (await wasDeniedLately(db, best.hash)) return refused('it was denied within the last hour.');
+  const asked = { does: best.offer.does, alertId: alert.id, askedBy: item.person, follows: null, trace: item.trace };
+  return propose(context, db, { item, run: newRun(best.plan, best, asked) });
 }
 
 /** The same plan once more, after it expired, failed, was refused or denied. */
@@ -79,7 +84,8 @@ async function propose(
     return refused(`R-${open?.id} ${open?.runbook} is ${open?.state} for the same already.`);
   }
   const channel = context.remedy.targets.get(run.target)?.channel ?? '';
-  const card = run.alertId === null ? await ensureRunCard(db, id, channel) : await wantAlertCard(db, run.alertId);
+  const shownBy = run.alertId === null ? null : await wantAlertCard(db, run.alertId);
+  const card = shownBy ?? (await ensureRunCard(db, id, channel));
   await appendAudit(db, {
     kind: 'run.asked',
     actor: item.person.userId,
@@ -93,5 +99,5 @@ async function propose(
     { channel },
     '.',
   ];
-  return { answer, nudges: card ? [() => context.remedy.nudges.channel(card.channel)] : [] };
+  return { answer, nudges: [() => context.remedy.nudges.channel(card.channel)] };
 }

@@ -1,15 +1,16 @@
 import { makeReport, reportingJobs } from '../alerts/report.ts';
 import type { Text } from '../model.ts';
 import { decideRun } from '../remedy/decide.ts';
-import { listPeople } from '../remedy/policy.ts';
+import { resolveRun } from '../remedy/resolve.ts';
+import { stopRun } from '../remedy/stop.ts';
 import { acknowledgeAlert, readAlert, type StoredAlert } from '../state/alerts.ts';
 import { appendAudit } from '../state/audit.ts';
-import { addThreadLine, wantAlertCard, wantProposalCards } from '../state/cards.ts';
+import { addThreadLine, wantAlertCard } from '../state/cards.ts';
 import type { Queryable } from '../state/database.ts';
 import type { InboxItem } from '../state/inbox.ts';
-import { readPause, setPause } from '../state/switches.ts';
-import { askAgain, askByHand } from './ask.ts';
+import { askAgain, askByHand, askForReported } from './ask.ts';
 import type { SlackContext } from './context.ts';
+import { pause, resume } from './pause.ts';
 
 export interface Handled {
   answer: Text;
@@ -18,7 +19,18 @@ export interface Handled {
 }
 
 /** What can be asked for; anything that changes something is one of these. */
-export type ItemKind = 'approve' | 'deny' | 'acknowledge' | 'ask-again' | 'run' | 'report' | 'pause' | 'resume';
+export type ItemKind =
+  | 'approve'
+  | 'deny'
+  | 'acknowledge'
+  | 'ask-again'
+  | 'propose'
+  | 'run'
+  | 'stop'
+  | 'resolve'
+  | 'report'
+  | 'pause'
+  | 'resume';
 
 type Handler = (context: SlackContext, db: Queryable, item: InboxItem) => Promise<Handled>;
 
@@ -27,7 +39,10 @@ const handlers: Record<ItemKind, Handler> = {
   deny: (context, db, item) => decideItem(context, db, { item, verdict: 'no' }),
   acknowledge,
   'ask-again': askAgain,
+  propose: askForReported,
   run: askByHand,
+  stop,
+  resolve,
   report,
   pause,
   resume,
@@ -44,7 +59,7 @@ async function decideItem(
   { item, verdict }: { item: InboxItem; verdict: 'yes' | 'no' },
 ): Promise<Handled> {
   const { runId, planHash, typedTarget, reason } = item.payload;
-  const decided = await decideRun(db, {
+  const decided = await decideRun(context.remedy, db, {
     runId: Number(runId),
     planHash: planHash ?? '',
     person: item.person,
@@ -61,6 +76,20 @@ async function decideItem(
       ...(decided.decision === 'approved' ? [() => nudges.run(Number(runId))] : []),
     ],
   };
+}
+
+async function stop({ remedy }: SlackContext, db: Queryable, { person, payload }: InboxItem): Promise<Handled> {
+  const { runId, reason } = payload;
+  const { answer, channel, event } = await stopRun(db, { runId: Number(runId), person, reason: reason || null });
+  if (event) await appendAudit(db, event);
+  return { answer, nudges: channel === null ? [] : [() => remedy.nudges.channel(channel)] };
+}
+
+async function resolve({ remedy }: SlackContext, db: Queryable, { person, payload }: InboxItem): Promise<Handled> {
+  const verdict = payload['verdict'] === 'succeeded' ? 'succeeded' : 'failed';
+  const input = { runId: Number(payload['runId']), person, verdict, reason: payload['reason'] ?? '' } as const;
+  const { answer, channel } = await resolveRun(db, input);
+  return { answer, nudges: channel === null ? [] : [() => remedy.nudges.channel(channel)] };
 }
 
 async function acknowledge(context: SlackContext, db: Queryable, item: InboxItem): Promise<Handled> {
@@ -100,43 +129,4 @@ async function report(context: SlackContext, db: Queryable, item: InboxItem): Pr
     answer: [`The report on ${target} comes in `, { channel }, '.'],
     nudges: [() => remedy.nudges.channel(channel)],
   };
-}
-
-async function pause(context: SlackContext, db: Queryable, item: InboxItem): Promise<Handled> {
-  const before = await readPause(db);
-  if (before) {
-    const why = before.reason ? `: ${before.reason}` : '';
-    return { answer: ['Actions are paused already, by ', { user: before.by }, `${why}.`], nudges: [] };
-  }
-  await setPause(db, true, item.person.userId, item.payload['reason'] || null);
-  const nudges = await redrawProposals(context, db);
-  await auditSwitch(db, item, 'actions.paused');
-  const answer: Text = ['Paused: no new action starts on any target. Approvers end it with ', { code: '/pg resume' }];
-  return { answer: [...answer, '.'], nudges };
-}
-
-async function resume(context: SlackContext, db: Queryable, item: InboxItem): Promise<Handled> {
-  const approvers = [...context.approvers];
-  if (!approvers.includes(item.person.userId)) {
-    await auditSwitch(db, item, 'actions.resume-refused');
-    const answer: Text = [
-      'Not done: only approvers may resume; anybody may pause. Ask one of ',
-      ...listPeople(approvers),
-    ];
-    return { answer: [...answer, '.'], nudges: [] };
-  }
-  if (!(await readPause(db))) return { answer: ['Actions are not paused; nothing was changed.'], nudges: [] };
-  await setPause(db, false, item.person.userId, null);
-  const nudges = await redrawProposals(context, db);
-  await auditSwitch(db, item, 'actions.resumed');
-  return { answer: ['Resumed: what is approved from now on runs again.'], nudges };
-}
-
-async function auditSwitch(db: Queryable, item: InboxItem, kind: string): Promise<void> {
-  await appendAudit(db, { kind, actor: item.person.userId, detail: { reason: item.payload['reason'] ?? null } });
-}
-
-async function redrawProposals(context: SlackContext, db: Queryable): Promise<Handled['nudges']> {
-  const channels = await wantProposalCards(db);
-  return channels.map((channel) => () => context.remedy.nudges.channel(channel));
 }

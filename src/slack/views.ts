@@ -4,8 +4,8 @@ import type { WebClient } from '@slack/web-api';
 import { errorFields } from '../log.ts';
 import { openPlan } from '../remedy/plan.ts';
 import { readRun } from '../state/runs.ts';
+import { section } from './cards/elements.ts';
 import { readCardFacts } from './cards/read.ts';
-import { section } from './cards/run-blocks.ts';
 import type { SlackContext } from './context.ts';
 import { plain, preformatted } from './text.ts';
 

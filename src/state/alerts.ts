@@ -40,6 +40,29 @@ export async function lockOpenAlerts(db: Queryable, job: string, target: string)
   }));
 }
 
+/** An alert that fired, and how it went on. */
+export interface FiredAlert {
+  finding: Finding;
+  /** Found again by a later check. */
+  wasFoundAgain: boolean;
+  /** Null while it fires. */
+  lastedSeconds: number | null;
+}
+
+/** What fired on a target within so many days. */
+export async function readFiredWithin(db: Queryable, target: string, days: number): Promise<FiredAlert[]> {
+  const { rows } = await db.query(
+    `select finding, last_seen_at > fired_at + interval '100 ms' as again, extract(epoch from resolved_at - fired_at)::float8 as seconds
+     from alerts where target = $1 and fired_at > clock_timestamp() - make_interval(days => $2) order by id limit 10000`,
+    [target, days],
+  );
+  return rows.map((row) => ({
+    finding: JSON.parse(row.finding),
+    wasFoundAgain: row.again,
+    lastedSeconds: row.seconds,
+  }));
+}
+
 /** Writes one transition; returns the alert's id, or null where the alert is no more. */
 export async function applyTransition(db: Queryable, transition: Transition): Promise<number | null> {
   switch (transition.reason) {

@@ -47,17 +47,18 @@ export async function wantAlertCard(db: Queryable, alertId: number): Promise<Car
   return wantCard(db, 'alert_id', alertId);
 }
 
-/** The card that shows a run: its alert's, else its own. */
+/** The card that shows a run: its own, else its alert's. */
 export async function wantRunCard(db: Queryable, run: { id: number; alertId: number | null }): Promise<CardRef | null> {
-  return run.alertId === null ? wantCard(db, 'run_id', run.id) : wantCard(db, 'alert_id', run.alertId);
+  const own = await wantCard(db, 'run_id', run.id);
+  return own ?? (run.alertId === null ? null : wantCard(db, 'alert_id', run.alertId));
 }
 
-/** Cards with an open proposal are drawn again, since all of them show that actions are paused; their channels. */
+/** Cards of what waits for people or its time are drawn again: all of them show that actions are paused. Their channels. */
 export async function wantProposalCards(db: Queryable): Promise<string[]> {
   const { rows } = await db.query<{ channel: string }>(
     `update cards set wanted_version = wanted_version + 1
-     where alert_id in (select alert_id from runs where state = 'proposed')
-        or run_id in (select id from runs where state = 'proposed') returning channel`,
+     where alert_id in (select alert_id from runs where state in ('proposed', 'scheduled'))
+        or run_id in (select id from runs where state in ('proposed', 'scheduled')) returning channel`,
   );
   return [...new Set(rows.map((row) => row.channel))];
 }

@@ -48,6 +48,20 @@ export async function readMemory(db: Queryable, job: string, target: string): Pr
   return rows[0]?.memory ?? {};
 }
 
+/** The same of several targets, by name; nothing of one that was not checked yet. */
+export async function readMemories(
+  db: Queryable,
+  job: string,
+  targets: readonly string[],
+): Promise<Record<string, Memory>> {
+  const { rows } = await db.query<{ target: string; memory: Memory | null }>(
+    'select target, memory from checks where job = $1 and target = any ($2)',
+    [job, targets],
+  );
+  const known = new Map(rows.map(({ target, memory }) => [target, memory]));
+  return Object.fromEntries(targets.map((target) => [target, known.get(target) ?? {}]));
+}
+
 export async function finishCheck(db: Queryable, { result, memory }: Checked): Promise<void> {
   await db.query(
     `update checks set lease_until = null, finished_at = clock_timestamp(), outcome = $3, reason = $4,

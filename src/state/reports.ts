@@ -2,7 +2,7 @@ import type { QueryResultRow } from 'pg';
 import type { ReportContent } from '../alerts/compose-report.ts';
 import type { Queryable } from './database.ts';
 
-export type ReportKind = 'first-look' | 'weekly' | 'asked';
+export type ReportKind = 'first-look' | 'weekly' | 'asked' | 'trial';
 
 export interface StoredReport {
   id: number;
@@ -26,6 +26,16 @@ export async function lockReports(db: Queryable, target: string): Promise<{ dueA
 
 export async function setReportDue(db: Queryable, target: string, dueAt: Date | null): Promise<void> {
   await db.query('update targets set report_due_at = $2 where name = $1', [target, dueAt]);
+}
+
+/** Whether a trial of so many days is over: counted from the first look, then from the report on the last trial. */
+export async function isTrialOver(db: Queryable, target: string, days: number): Promise<boolean> {
+  const { rows } = await db.query<{ over: boolean | null }>(
+    `select max(made_at) <= clock_timestamp() - make_interval(days => $2) as over
+     from reports where target = $1 and kind in ('first-look', 'trial')`,
+    [target, days],
+  );
+  return rows[0]?.over === true;
 }
 
 export async function insertReport(

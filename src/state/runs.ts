@@ -10,6 +10,10 @@ export interface StoredRun {
   risk: Risk;
   class: RunbookClass;
   subject: string;
+  /** Database and oid of the table that it works on: one run on a table at a time. */
+  relation: string | null;
+  /** The run whose left-overs it cleans up, or whose act it takes back. */
+  follows: number | null;
   does: string;
   /** The bytes people approve. */
   plan: string;
@@ -20,11 +24,35 @@ export interface StoredRun {
   createdAt: Date;
   expiresAt: Date;
   sentAt: Date | null;
+  /** When a scheduled one may start. */
+  startsAt: Date | null;
+  /** How far it is, while it runs. */
+  progress: RunProgress | null;
+  /** Bytes that it works on, and what would take it back: known once it is sent. */
+  sizeBytes: number | null;
+  undo: string | null;
+  /** Who asked it to stop, and why. */
+  stopBy: string | null;
+  stopReason: string | null;
   finishedAt: Date | null;
   fence: number;
   outcome: string | null;
   beforeAfter: string | null;
   trace: string | null;
+}
+
+/** How far a run's act is, as its server shows it. */
+export interface RunProgress {
+  phase: string;
+  /** Seconds from the act's beginning at which this phase was first seen. */
+  phaseSince: number;
+  /** 0 to 100, of this phase; null where the server does not tell. */
+  percent: number | null;
+  /** Of this phase, at its own rate so far. */
+  etaSeconds: number | null;
+  /** Whom it waits for: "pid 812 (reporting, idle in transaction for 15 min)". */
+  waitsFor: string | null;
+  seconds: number;
 }
 
 export interface NewRun {
@@ -34,6 +62,8 @@ export interface NewRun {
   risk: Risk;
   class: RunbookClass;
   subject: string;
+  relation: string | null;
+  follows: number | null;
   does: string;
   plan: string;
   planHash: string;
@@ -53,9 +83,9 @@ export interface StoredApproval {
 export async function insertRun(db: Queryable, run: NewRun): Promise<number | null> {
   const { rows } = await db.query<{ id: string }>(
     `insert into runs (alert_id, target, runbook, risk, class, subject, does, plan, plan_hash, state, asked_by,
-       asked_by_team, expires_at, trace)
+       asked_by_team, expires_at, trace, relation, follows)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'proposed', $10, $11,
-       clock_timestamp() + make_interval(secs => $12), $13)
+       clock_timestamp() + make_interval(secs => $12), $13, $14, $15)
      on conflict (target, subject) where state in ('proposed', 'approved', 'scheduled', 'running', 'recovering')
      do nothing returning id`,
     [
@@ -72,6 +102,8 @@ export async function insertRun(db: Queryable, run: NewRun): Promise<number | nu
       run.askedBy?.teamId ?? null,
       run.expiresInSeconds,
       run.trace,
+      run.relation,
+      run.follows,
     ],
   );
   return rows[0] ? Number(rows[0].id) : null;
@@ -82,13 +114,20 @@ export async function readRun(db: Queryable, id: number): Promise<StoredRun | nu
   return rows[0] ? toRun(rows[0]) : null;
 }
 
+/** A run as it stood when its row was locked, and that moment by the state database's clock. */
+export interface LockedRun extends StoredRun {
+  isExpired: boolean;
+  now: Date;
+}
+
 /** The first statement of a decision: two people who approve at once must see each other's approval. */
-export async function lockRun(db: Queryable, id: number): Promise<(StoredRun & { isExpired: boolean }) | null> {
+export async function lockRun(db: Queryable, id: number): Promise<LockedRun | null> {
   const { rows } = await db.query(
-    'select *, expires_at <= clock_timestamp() as is_expired from runs where id = $1 for update',
+    `select *, expires_at <= clock_timestamp() as is_expired, clock_timestamp() as now
+     from runs where id = $1 for update`,
     [id],
   );
-  return rows[0] ? { ...toRun(rows[0]), isExpired: rows[0].is_expired } : null;
+  return rows[0] ? { ...toRun(rows[0]), isExpired: rows[0].is_expired, now: rows[0].now } : null;
 }
 
 export async function readRunsOfAlert(db: Queryable, alertId: number): Promise<StoredRun[]> {
@@ -190,6 +229,8 @@ export function toRun(row: QueryResultRow): StoredRun {
     risk: row['risk'],
     class: row['class'],
     subject: row['subject'],
+    relation: row['relation'],
+    follows: row['follows'] === null ? null : Number(row['follows']),
     does: row['does'],
     plan: row['plan'],
     planHash: row['plan_hash'],
@@ -198,6 +239,12 @@ export function toRun(row: QueryResultRow): StoredRun {
     createdAt: row['created_at'],
     expiresAt: row['expires_at'],
     sentAt: row['sent_at'],
+    startsAt: row['starts_at'],
+    progress: row['progress'] === null ? null : JSON.parse(row['progress']),
+    sizeBytes: row['size_bytes'] === null ? null : Number(row['size_bytes']),
+    undo: row['undo'],
+    stopBy: row['stop_by'],
+    stopReason: row['stop_reason'],
     finishedAt: row['finished_at'],
     fence: row['fence'],
     outcome: row['outcome'],

@@ -1,9 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import type pg from 'pg';
 import type { Logger } from '../log.ts';
+import type { Flavour } from '../model.ts';
 import { connect, hangUp, Severed, sever } from './connect.ts';
 import { connectFailure, queryFailure } from './failure.ts';
-import { databasesSql, type Probe, probeSql, toProbe } from './probe.ts';
+import { databasesSql, databasesToLeaveOut, type Probe, probeSql, toProbe } from './probe.ts';
 import { type Bounds, type Row, readOnly } from './read-only.ts';
 import { describeUrl } from './url.ts';
 
@@ -54,14 +55,19 @@ export class Reader {
   }
 
   /** Databases with somebody's data in them: no templates, and none of a managed cloud's own. */
-  async databases(): Promise<{ name: string; mayConnect: boolean }[]> {
-    const rows = await this.ask(databasesSql);
+  async databases(flavour: Flavour | null): Promise<{ name: string; mayConnect: boolean }[]> {
+    const rows = await this.ask(databasesSql, [databasesToLeaveOut(flavour)]);
     return rows.map((row) => ({ name: row['name'] as string, mayConnect: row['may_connect'] as boolean }));
   }
 
   /** Our server process, to be left out of what is judged: behind a pooler, the one of the last question. */
   pids(): number[] {
     return this.pid === null ? [] : [this.pid];
+  }
+
+  /** Another connection to the same node, into that database; the caller closes it. */
+  inDatabase(into: string): Reader {
+    return new Reader({ name: this.name, url: this.url, log: this.log, into });
   }
 
   /** How messages name it. */

@@ -37,12 +37,29 @@ export class SlowLane {
     this.boundMs = node.boundMs ?? visitMs;
   }
 
-  /** Looks into each database in turn, the ones first where this visitor was longest ago. */
-  visit<T>(visitor: string, databases: readonly string[], look: Look<T>): Promise<Visit<T>[]> {
-    const visits = this.turn.then(() => this.visitAll(visitor, databases, look));
+  /**
+   * Looks into each database in turn, the ones first where this visitor was longest ago. All are `unreached` for one whose
+   * turn does not come in the time that it waits.
+   */
+  visit<T>(visitor: string, databases: readonly string[], look: Look<T>, waitMs?: number): Promise<Visit<T>[]> {
+    const unreached = databases.map((database): Visit<T> => ({ database, outcome: 'unreached' }));
+    let state: 'waits' | 'begun' | 'left' = 'waits';
+    const visits = this.turn.then(() => {
+      if (state === 'left') return unreached;
+      state = 'begun';
+      return this.visitAll(visitor, databases, look);
+    });
     // The caller is told of a failure; whoever comes next isn't concerned.
     this.turn = visits.catch(() => undefined);
-    return visits;
+    if (waitMs === undefined) return visits;
+    return new Promise((resolve, reject) => {
+      const patience = setTimeout(() => {
+        if (state === 'begun') return;
+        state = 'left';
+        resolve(unreached);
+      }, waitMs);
+      visits.then(resolve, reject).finally(() => clearTimeout(patience));
+    });
   }
 
   /** Our server process, to be left out of what is judged. */

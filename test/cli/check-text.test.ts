@@ -26,6 +26,16 @@ describe('what pgorderly check prints for people', () => {
     expect(out).not.toContain("'mine'");
   });
 
+  it('counts a note as no warning', async () => {
+    const named = "crm connection 'host=127.0.0.1 port=1' publication shop with (connect = false, slot_name = none)";
+    await database.run(`create subscription ${named}`);
+    const { out, code } = await pgorderly(['check', 'logical-replication', '--url', database.url('monitor')]);
+    await database.run('drop subscription crm');
+    expect(out).toContain('\n  info subscription crm is disabled\n');
+    expect(out).toMatch(/\n\n1 job: 0 critical, 0 warning, 1 info\n$/);
+    expect(code).toBe(0);
+  });
+
   it('gives the GRANT for what was not judged as SQL of its own line', async () => {
     const { out } = await pgorderly(['check', 'lock-chains', 'long-transactions', '--url', database.url('plain')]);
     expect(out).toMatch(/^ {4}grant pg_monitor to "plain";?$/m);

@@ -29,6 +29,8 @@ describe('the minimal configuration', () => {
           report: '0 0 9 * * 1',
           protect: [],
           databases: [],
+          windows: [],
+          freezes: [],
           nodes: [{ name: 'db1:5432', url: 'postgres://mon:mon-pw@db1:5432/orders', actions: {} }],
         },
       ],

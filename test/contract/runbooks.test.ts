@@ -6,6 +6,7 @@ import { jobs } from '../../jobs/index.ts';
 import { codeOf } from '../../src/errors.ts';
 import { bind } from '../../src/remedy/bind.ts';
 import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
+import { variablesOf } from '../../src/remedy/params.ts';
 import { scan } from '../../src/remedy/psql.ts';
 import type { Runbook } from '../../src/remedy/runbook.ts';
 import { makeRowLockStorm, type Storm } from '../support/illness.ts';
@@ -14,12 +15,12 @@ import { psqlAvailable, runPsql } from '../support/psql.ts';
 import { createDatabase, type Database, majors } from '../support/servers.ts';
 import { jobFiles, jobsFolder } from './watch.ts';
 
-type ParamType = Runbook['params'][string]['type'];
-
 const runbooks = [...(await loadRunbooks(runbooksFolder)).values()];
 
-const samples: Readonly<Record<ParamType, string>> = {
+const samples: Readonly<Record<ReturnType<typeof typesOf>[string], string>> = {
   integer: '4711',
+  oid: '4711',
+  definition: 'create index concurrently of_orders on public.orders using btree (id)',
   microseconds: '1763700000123456',
   text: "it's",
   identifier: 'orders',
@@ -58,15 +59,15 @@ describe.each(runbooks.map((runbook) => [runbook.name, runbook] as const))('%s',
     expect(steps.map(({ step }) => step)).toEqual(expect.arrayContaining(['precondition', 'act', 'verify']));
   });
 
-  it.each(Object.keys(runbook.params))('takes no hostile value for %s as SQL', (name) => {
+  it.each(Object.keys(typesOf(runbook)))('takes no hostile value for %s as SQL', (name) => {
     const usual = shapeOf(runbook, sampleOf(runbook));
     const taken = hostile.filter((value) => {
       const shape = shapeOf(runbook, { ...sampleOf(runbook), [name]: value });
       if (shape) expect(shape).toEqual(usual);
       return shape !== null;
     });
-    const type = runbook.params[name]?.type;
-    if (type === 'integer' || type === 'microseconds') expect(taken).toEqual([]);
+    const type = typesOf(runbook)[name] ?? '';
+    if (['integer', 'oid', 'microseconds', 'definition'].includes(type)) expect(taken).toEqual([]);
   });
 });
 
@@ -139,8 +140,12 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
   }
 });
 
-function sampleOf({ params }: Runbook): Record<string, string> {
-  return Object.fromEntries(Object.entries(params).map(([name, { type }]) => [name, samples[type]]));
+function sampleOf(runbook: Runbook): Record<string, string> {
+  return Object.fromEntries(Object.entries(typesOf(runbook)).map(([name, type]) => [name, samples[type]]));
+}
+
+function typesOf({ params }: Runbook) {
+  return Object.fromEntries(variablesOf(params));
 }
 
 /** What is left of the bound steps without their strings and names; null where the values are refused. */

@@ -154,6 +154,16 @@ describe('many databases', () => {
     expect([...reached].sort()).toEqual([...names()].sort());
   });
 
+  it('are gone without by a visitor whose turn does not come soon, and who holds up nobody', async () => {
+    const node = nodeAt(first().url('monitor'));
+    const visiting = node.lane?.visit('slow', names().slice(0, 1), (reader) => reader.ask('select pg_sleep(0.5)'));
+    const hasty = await node.lane?.visit('hasty', names(), (reader) => reader.probe(), 50);
+    expect(hasty?.map(({ outcome }) => outcome)).toEqual(Array(4).fill('unreached'));
+    expect((await visiting)?.map(({ outcome }) => outcome)).toEqual(['seen']);
+    const patient = await node.lane?.visit('hasty', names(), (reader) => reader.probe(), 5_000);
+    expect(patient?.map(({ outcome }) => outcome)).toEqual(Array(4).fill('seen'));
+  });
+
   it('are left at once when the lane is closed', async () => {
     const node = nodeAt(first().url('monitor'));
     const visiting = node.lane?.visit('test', names(), async (reader) => {

@@ -279,7 +279,7 @@ describe('a target that is observe-only', () => {
     expect(textOf(card)).toContain('Not offered here');
     expect(buttonsOf(card).map((one) => one.action_id)).not.toContain('approve');
     expect(await command(mira, `run terminate-session shop pid=${storm.rootPid}`)).toMatch(
-      /^Not done: shop is observe-only for runbooks of class signal\. Its configuration needs nodes\[\]\.actions\.signal\./,
+      /^Not done: shop is observe-only for runbooks of class signal\. Its configuration needs nodes\[\]\.actions\.signal, .*grant pg_signal_backend to /,
     );
     await storm.end();
     expect(slack.violations).toEqual([]);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Service } from '../../src/app.ts';
 import { startBot } from '../support/bot.ts';
+import { makeRowLockStorm } from '../support/illness.ts';
 import { createDatabase, type Database, newest } from '../support/servers.ts';
 import { type SlackMessage, type StrictSlack, startSlack, textOf } from '../support/slack.ts';
 import { until } from '../support/wait.ts';
@@ -97,6 +98,24 @@ describe('reports', () => {
     const due = await state.run('select report_due_at > now() as next from pgorderly.targets');
     expect(due.rows).toEqual([{ next: true }]);
     expect(await reports()).toHaveLength(3);
+    expect(slack.violations).toEqual([]);
+  });
+
+  it('say, after two weeks of only watching, what would have been offered and whether it was still needed', async () => {
+    const storm = await makeRowLockStorm(watched);
+    await until('it to be found twice', async () => {
+      const { rows } = await state.run(
+        "select from pgorderly.alerts where job = 'lock-chains' and last_seen_at > fired_at + interval '1 s'",
+      );
+      return rows.length === 1;
+    });
+    await storm.end();
+    await state.run("update pgorderly.reports set made_at = made_at - interval '14 days'");
+    const text = textOf(await nth(4));
+    expect(text).toContain('shop · 14 days of watching only');
+    expect(text).toContain('1 fix would have been offered; 1 of them still needed at the next look.');
+    expect(text).toMatch(/terminate-session\* · 1 offered, 1 still needed; (they lasted|none is over yet)/);
+    expect(text).toContain('To have them offered, give it a login: `nodes[].actions.signal`.');
     expect(slack.violations).toEqual([]);
   });
 });

@@ -1,5 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { wraparound } from '../../jobs/wraparound.ts';
+import { checkTarget } from '../../src/detect/check.ts';
+import { Reader } from '../../src/targets/reader.ts';
+import { SlowLane } from '../../src/targets/slow-lane.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { createDatabase, type Database, majors, openDatabase, standby } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
@@ -12,8 +15,10 @@ const burn = (count: number) =>
 
 describe.each(majors)('wraparound on PostgreSQL %i', (major) => {
   let database: Database;
+  let other: Database;
+  let barred: Database;
   beforeAll(async () => {
-    database = await createDatabase(major);
+    [database, other, barred] = [await createDatabase(major), await createDatabase(major), await createDatabase(major)];
     await database.run('create table notes (id integer, body text)');
   });
   failOnLeaks(() => database);
@@ -22,14 +27,17 @@ describe.each(majors)('wraparound on PostgreSQL %i', (major) => {
     checkJob(wraparound, database, { thresholds, user });
   const find = async (kind: string) => (await check()).findings.find(({ fingerprint }) => fingerprint === kind);
 
+  async function freeze(name: string) {
+    const client = await (await openDatabase(database.server, name)).client();
+    await client.query('vacuum freeze');
+    await client.end();
+  }
   /** In every database, also in those that take no connections. */
   async function freezeAll() {
     const { rows } = await database.run('select datname, datallowconn from pg_database');
     for (const { datname, datallowconn } of rows) {
       await database.run(`alter database ${datname} allow_connections true`);
-      const client = await (await openDatabase(database.server, datname)).client();
-      await client.query('vacuum freeze');
-      await client.end();
+      await freeze(datname);
       await database.run(`alter database ${datname} allow_connections ${datallowconn}`);
     }
   }
@@ -45,6 +53,24 @@ describe.each(majors)('wraparound on PostgreSQL %i', (major) => {
     expect(finding?.evidence).toContain(` in ${database.name} (`);
     await freezeAll();
     expect(await check()).toMatchObject({ findings: [] });
+  });
+
+  it('names the oldest tables of other databases too, where it may look into them', async () => {
+    await database.run(`revoke connect on database ${barred.name} from public`);
+    await freezeAll();
+    await database.run(burn(2_000));
+    for (const name of ['postgres', 'template1', database.name]) await freeze(name);
+    const url = database.url('monitor');
+    const node = { name: 'main', reader: new Reader({ name: 'main', url }), lane: new SlowLane({ name: 'main', url }) };
+    const target = { name: 'test', nodes: [node], protectedBecause: () => null };
+    const thresholds = { ...aThousand, criticalPercent: 50, criticalEtaSeconds: 0 };
+    const { result } = await checkTarget(wraparound, target, thresholds);
+    await Promise.all([node.reader.close(), node.lane.close()]);
+    const [evidence = ''] = result.findings.map((finding) => finding.evidence);
+    expect(evidence).toMatch(new RegExp(`\\d  (TOAST of )?pg_catalog\\.\\w+ in ${other.name} \\(`));
+    expect(evidence).not.toContain(` in ${barred.name} (`);
+    expect(evidence.split('\n').length).toBeLessThanOrEqual(15);
+    await freezeAll();
   });
 
   it('names who keeps them from being frozen', async () => {

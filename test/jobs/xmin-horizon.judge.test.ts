@@ -1,13 +1,15 @@
 import { describe, expect, it, test } from 'vitest';
-import { type HorizonRow, xminHorizon } from '../../jobs/xmin-horizon.ts';
-import type { JudgeContext, Point } from '../../src/detect/job.ts';
+import type { HorizonRow } from '../../jobs/xmin-horizon.holders.ts';
+import type { Answers } from '../../jobs/xmin-horizon.standby.ts';
+import { xminHorizon } from '../../jobs/xmin-horizon.ts';
+import type { Point, TargetContext } from '../../src/detect/job.ts';
 
 const now = new Date('2026-01-02T12:00:00Z');
 const hour = 3_600;
-const context: JudgeContext<typeof xminHorizon.thresholds> = {
+const context: TargetContext<typeof xminHorizon.thresholds> = {
   thresholds: { minSeconds: hour, deadRows: 10_000, criticalSeconds: 24 * hour, criticalPercent: 25 },
   now,
-  node: { name: 'main', isStandby: false, role: 'monitor', seesAll: true },
+  isProduction: true,
   protectedBecause: () => null,
   history: () => [],
 };
@@ -22,6 +24,7 @@ const session: HorizonRow = {
   owner: null,
   preparedIn: null,
   usedBy: null,
+  held: '999999000',
   pid: 4711,
   backendStart: '1000',
   xactStart: '2000',
@@ -42,14 +45,17 @@ const slot: Partial<HorizonRow> = { kind: 'slot', name: 'old', pid: null, transa
 
 /** Hours ago, and the figure then. */
 type Past = { xid?: [number, number][]; changed?: [number, number][] };
-function judge(row: Partial<HorizonRow>, past: Past = {}) {
+const role = { isStandby: false, systemIdentifier: '7', timeline: 1, login: 'monitor', seesAll: true };
+function judge(row: Partial<HorizonRow>, past: Past = {}, standbys: Answers = []) {
   const history = (series: string): Point[] =>
     (past[series as keyof Past] ?? []).map(([hours, value]) => ({
       at: new Date(now.getTime() - hours * hour * 1000),
       value,
       highest: value,
     }));
-  return xminHorizon.judge([{ ...session, ...row }], { ...context, history }).findings[0] ?? null;
+  const facts = { rows: [{ ...session, ...row }], receiver: null, readersRefused: false };
+  const answers = [{ node: 'main', role, facts, error: null }, ...standbys];
+  return xminHorizon.judge(answers, { ...context, history }).findings[0] ?? null;
 }
 const at = session.nextXid - 1_000;
 
@@ -106,5 +112,54 @@ describe('xmin-horizon', () => {
     );
     expect(judge({}, changed)?.summary).toContain('none of those in database shop');
     expect(judge({ ...slot, knownSeconds: 2 * hour }, changed)?.summary).toContain('none of those in any database');
+  });
+});
+
+describe('the feedback of a standby', () => {
+  const feedback: Partial<HorizonRow> = { kind: 'standby', name: 'replica', pid: 99, transactionSeconds: null };
+  const old = { ageXids: 100_000_000 };
+  /** A standby by what it is called, and who holds what on it. */
+  function standby(node: string, application: string, row: Partial<HorizonRow>, seesAll = true): Answers[number] {
+    const receiver = { slot: null, application };
+    const rows = [{ ...session, ...row }];
+    return {
+      node,
+      role: { ...role, isStandby: true, seesAll },
+      facts: { rows, receiver, readersRefused: false },
+      error: null,
+    };
+  }
+  const trace = (...standbys: Answers) => judge({ ...feedback, ...old }, {}, standbys);
+
+  it.each<[string, Answers, string | null]>([
+    ['a session with the same xmin', [standby('two', 'replica', {})], 'two'],
+    ['a session with an older one', [standby('two', 'replica', { held: '999998000' })], 'two'],
+    ['one that is older over the wrap-around', [standby('two', 'replica', { held: '4294967290' })], 'two'],
+    ['younger sessions alone', [standby('two', 'replica', { held: '999999001' })], null],
+    ['no session', [standby('two', 'replica', { kind: null, held: null })], null],
+    ['another standby', [standby('two', 'other', {})], null],
+    ['a login that sees nothing', [standby('two', 'replica', {}, false)], null],
+    ['two of one name', [standby('two', 'replica', { held: '999999001' }), standby('three', 'replica', {})], 'three'],
+    [
+      'a standby of it',
+      [standby('two', 'replica', { kind: 'standby', name: 'leaf' }), standby('leaf', 'leaf', {})],
+      'leaf',
+    ],
+  ])('is followed to %s', (_, standbys, node) => {
+    const finding = trace(...standbys);
+    expect(finding?.node).toBe(node ?? 'main');
+    expect(finding?.subject.kind).toBe(node ? 'backend' : 'standby');
+    expect(finding?.facts['ageXids']).toBe(old.ageXids);
+  });
+
+  it('says why it is not known whose it is', () => {
+    expect(trace()?.summary).toContain('none of the nodes that are watched, and answer, is that standby');
+    expect(trace(standby('two', 'replica', { held: '999999001' }))?.summary).toContain('none of its sessions holds it');
+  });
+
+  it('is dated by the session there', () => {
+    const young = standby('two', 'replica', { transactionSeconds: 60 });
+    expect(judge(feedback, {}, [young])).toBeNull();
+    expect(judge(feedback, {}, [standby('two', 'replica', {})])?.facts['ageSeconds']).toBe(2 * hour);
   });
 });

@@ -7,6 +7,7 @@ import { failOnLeaks } from '../support/leaks.ts';
 import { createDatabase, type Database, majors, openDatabase, standby } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
 import { checkJob, pidOf } from './check-job.ts';
+import { checkNodes } from './check-nodes.ts';
 
 describe.each(majors)('xmin-horizon on PostgreSQL %i', (major) => {
   let database: Database;
@@ -89,12 +90,7 @@ describe.each(majors)('xmin-horizon on PostgreSQL %i', (major) => {
 
   it('finds the standby whose session holds it by feedback', async () => {
     const replica = await openDatabase(await standby(major));
-    const tell = async (feedback: string) => {
-      await replica.run(`alter system set hot_standby_feedback = ${feedback}`);
-      await replica.run("alter system set wal_receiver_status_interval = '1s'");
-      await replica.run('select pg_reload_conf()');
-    };
-    await tell('on');
+    await tell(replica, 'on');
     const reader = await replica.client();
     await reader.query('begin isolation level repeatable read');
     await reader.query('select 1');
@@ -103,10 +99,76 @@ describe.each(majors)('xmin-horizon on PostgreSQL %i', (major) => {
       return String((await find())?.facts['holder']).startsWith('a session on the standby ');
     });
     expect((await find())?.summary).toContain('long-transactions finds the session');
+    expect((await find())?.summary).toContain('none of the nodes that are watched, and answer, is that standby');
     await reader.end();
-    await tell('off');
+    await tell(replica, 'off');
     await gone('a session on the standby');
   });
+
+  it('follows it to the very session on a standby that is watched, and offers to end that', async () => {
+    const replica = await openDatabase(await standby(major));
+    await tell(replica, 'on');
+    const nodes = { one: database.url('monitor'), two: replica.url('monitor') };
+    const look = async () => (await checkNodes(xminHorizon, nodes, { thresholds: anyAge })).result.findings[0] ?? null;
+    const reader = await replica.client('app', 'reports');
+    await reader.query('begin isolation level repeatable read');
+    await reader.query("select 'secret'");
+    const finding = await until('the session', async () => {
+      await burn();
+      const seen = await look();
+      return seen?.node === 'two' && seen;
+    });
+    expect(finding).toMatchObject({
+      title: `pid ${pidOf(reader)} on the standby two keeps vacuum from removing dead rows`,
+      subject: { kind: 'backend', pid: pidOf(reader) },
+      facts: { role: 'app', application: 'reports', query: 'select $1', ageXids: expect.any(Number) },
+      runbooks: [{ name: 'terminate-session' }],
+    });
+    expect(finding.summary).toContain('By its hot_standby_feedback the standby makes the primary keep them.');
+    const runbook = (await loadRunbooks(runbooksFolder)).get('terminate-session');
+    const [step] = runbook ? bind(runbook, finding.runbooks[0]?.params ?? {}, major * 10_000) : [];
+    expect((await replica.run(step?.sql ?? '')).rowCount).toBe(1);
+    await reader.end();
+    await until('it to be gone', async () => (await look())?.node !== 'two');
+    await tell(replica, 'off');
+    await gone('a session on the standby');
+  });
+
+  // Before 13 a standby takes another slot only when it starts.
+  if (major >= 13)
+    it('follows it over the slot of a standby too', async () => {
+      const replica = await openDatabase(await standby(major));
+      await database.run("select pg_create_physical_replication_slot('replica', true)");
+      await replica.run("alter system set primary_slot_name = 'replica'");
+      await tell(replica, 'on');
+      const nodes = { one: database.url('monitor'), two: replica.url('monitor') };
+      const reader = await replica.client('app', 'reports');
+      await reader.query('begin isolation level repeatable read');
+      await reader.query('select 1');
+      const alone = await until('the slot', async () => {
+        await burn();
+        const finding = await find();
+        return finding?.facts['holder'] === 'replication slot replica, used by walreceiver' && finding;
+      });
+      expect(alone.summary).toContain('A standby uses it. Which session that is, is not known');
+      await until('the session', async () => {
+        await burn();
+        const { findings } = (await checkNodes(xminHorizon, nodes, { thresholds: anyAge })).result;
+        return findings[0]?.node === 'two' && findings[0].title.startsWith(`pid ${pidOf(reader)} on the standby two`);
+      });
+      await reader.end();
+      await replica.run('alter system reset primary_slot_name');
+      await tell(replica, 'off');
+      await until('the slot to be free', () =>
+        database.run("select pg_drop_replication_slot('replica')").catch(() => false),
+      );
+    });
+
+  async function tell(replica: Database, feedback: string): Promise<void> {
+    await replica.run(`alter system set hot_standby_feedback = ${feedback}`);
+    await replica.run("alter system set wal_receiver_status_interval = '1s'");
+    await replica.run('select pg_reload_conf()');
+  }
 
   it('leaves its own sessions alone', async () => {
     const own = await database.client('monitor', 'pgorderly/detect');

@@ -5,7 +5,6 @@ import { ActingSession } from '../../src/remedy/session.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { createDatabase, type Database, newest } from '../support/servers.ts';
 
-const limits = { statementMs: 200, lockMs: 100, verifyMs: 1000 };
 const planOf = (sql: string) => ({ steps: [{ step: 'evidence', sql }] }) as unknown as Plan;
 
 describe('what an act would destroy', () => {
@@ -16,7 +15,7 @@ describe('what an act would destroy', () => {
   });
   failOnLeaks(() => database);
   beforeEach(async () => {
-    session = await ActingSession.open(database.url(), 'pgorderly/run/1', limits);
+    session = await ActingSession.open(database.url(), 'pgorderly/run/1', null);
   });
   afterEach(() => session.close());
 

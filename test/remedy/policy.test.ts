@@ -28,10 +28,13 @@ const usual: DecisionInput = {
   askedBy: null,
   policy,
   approvals: [],
+  wait: null,
 };
 
 const typed = { target: 'shop', reason: 'nobody else is awake' };
 const two = { ...policy, people: 2 };
+const later = { why: 'outside its windows', until: new Date(1) };
+const never = { why: 'frozen', until: null };
 
 const cases: { it: string; given: Partial<DecisionInput>; reason: Decision['reason']; missing?: number }[] = [
   { it: 'approves where one person is enough', given: {}, reason: 'approved', missing: 0 },
@@ -120,6 +123,16 @@ describe('decide', () => {
     if (missing !== undefined) expect(decision).toMatchObject({ missing });
   });
 
+  it.each([
+    ['waits for its window', { wait: later }, 'scheduled'],
+    ['waits for nothing before enough people have said yes', { wait: later, policy: two }, 'counted'],
+    ['is not taken where nothing opens in time', { wait: never }, 'closed'],
+    ['is not taken then from the first of two either', { wait: never, policy: two }, 'closed'],
+    ['that is a no ends it all the same', { wait: never, verdict: 'no' }, 'denied'],
+  ] as const)('a word %s', (_, given, reason) => {
+    expect(decide({ ...usual, ...given }).reason).toBe(reason);
+  });
+
   it.each(runStates.filter((state) => state !== 'proposed'))('changes nothing once a run is %s', (state) => {
     for (const verdict of ['yes', 'no'] as const)
       expect(decide({ ...usual, state, verdict, isExpired: true }).reason).toBe('already-decided');
@@ -185,6 +198,7 @@ const anyInput: fc.Arbitrary<DecisionInput> = fc.record({
   askedBy: fc.option(anyPerson),
   policy: anyPolicy,
   approvals: fc.array(anyApproval, { maxLength: 6 }),
+  wait: fc.option(fc.record({ why: fc.constant('closed'), until: fc.option(fc.constant(new Date(1))) }), { freq: 2 }),
 });
 const keyOf = ({ userId, teamId }: Person) => `${teamId} ${userId}`;
 
@@ -204,7 +218,7 @@ describe('decide, whatever is pressed', () => {
   it('never approves with fewer distinct people of the policy than it asks for', () => {
     fc.assert(
       fc.property(anyInput, (input) => {
-        if (decide(input).reason !== 'approved') return;
+        if (!['approved', 'scheduled'].includes(decide(input).reason)) return;
         const yes = input.approvals.filter((one) => one.verdict === 'yes').map((one) => one.person);
         const counted = [...yes, input.person].filter(({ userId }) => input.policy.of.includes(userId));
         expect(new Set(counted.map(keyOf)).size).toBeGreaterThanOrEqual(input.policy.people);
@@ -213,11 +227,22 @@ describe('decide, whatever is pressed', () => {
     );
   });
 
+  it('never lets begin at once what has to wait', () => {
+    fc.assert(
+      fc.property(anyInput, (input) => {
+        const { reason } = decide(input);
+        if (reason === 'approved') expect(input.wait).toBeNull();
+        if (reason === 'scheduled') expect(input.wait?.until).not.toBeNull();
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   it('never lets somebody outside the policy decide, nor a late, paused or foreign click approve', () => {
     fc.assert(
       fc.property(anyInput, (input) => {
         const { reason } = decide(input);
-        if (!['approved', 'counted', 'denied'].includes(reason)) return;
+        if (!['approved', 'scheduled', 'counted', 'denied'].includes(reason)) return;
         expect(input.policy.of).toContain(input.person.userId);
         expect(input.state).toBe('proposed');
         expect(input.isExpired).toBe(false);

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bind } from '../../src/remedy/bind.ts';
 import { loadRunbooks } from '../../src/remedy/library.ts';
+import { variablesOf } from '../../src/remedy/params.ts';
 import { quoteIdentifier, quoteLiteral, scan } from '../../src/remedy/psql.ts';
 import { newest, server } from '../support/servers.ts';
 
@@ -71,15 +72,21 @@ describe.skipIf(!existsSync(psql))('what we render is what psql would send', () 
     );
   });
 
+  const definition = 'create index concurrently x on nowhere (id)';
+
   it('for every step of our own runbooks', async () => {
     const runbooks = await loadRunbooks(fileURLToPath(import.meta.resolve('#package/runbooks')));
     for (const runbook of runbooks.values()) {
-      const params = Object.fromEntries(Object.keys(runbook.params).map((name) => [name, '4711']));
+      const params = Object.fromEntries(
+        [...variablesOf(runbook.params)].map(([name, type]) => [name, type === 'definition' ? definition : '4711']),
+      );
       for (const { step, sql } of bind(runbook, params, newest * 10_000)) {
         const fence = runbook.fences.find((one) => one.step === step);
         const sent = sentByPsql(fence?.sql ?? '', params);
         expect(sent.startsWith(`${sql};\n`), `${runbook.name} ${step}`).toBe(true);
-        expect(sent, `${runbook.name} ${step}`).toMatch(/\(\d+ rows?\)/);
+        const isUtility = !/^(?:select|with)\b/.test(sql);
+        // psql tells of the error elsewhere.
+        if (!isUtility) expect(sent, `${runbook.name} ${step}`).toMatch(/\(\d+ rows?\)/);
       }
     }
   });

@@ -40,14 +40,14 @@ it('reads a runbook', () => {
     title: 'End it',
     for: ['lock-chains'],
     class: 'signal',
-    stopWhen: 'never',
+    stopWhen: null,
     limits: { statementMs: 2000, lockMs: 100, verifyMs: 60_000 },
     params: { pid: { type: 'integer' } },
   });
   expect(found?.fences).toEqual([
-    { step: 'precondition', sql: 'select 1 from :"name"', line: 14, versions: { from: 0, to: 999 } },
-    { step: 'act', sql: "select :'pid'::int", line: 17, versions: { from: 0, to: 999 } },
-    { step: 'verify', sql: 'select true', line: 20, versions: { from: 0, to: 999 } },
+    { step: 'precondition', sql: 'select 1 from :"name"', line: 14, versions: { from: 0, to: 999 }, runbook: null },
+    { step: 'act', sql: "select :'pid'::int", line: 17, versions: { from: 0, to: 999 }, runbook: null },
+    { step: 'verify', sql: 'select true', line: 20, versions: { from: 0, to: 999 }, runbook: null },
   ]);
   expect(found?.prose).toMatch(/^Prose\.\n```sql precondition/);
 });
@@ -146,7 +146,7 @@ test.each([
   ['a comment', 'select 1 -- :pid\n/* :pid /* ; */ */'],
   ['a semicolon within a string, and a comment after the last', "select ';' ; -- done"],
 ])('finds no fault with %s', (_, sql) => {
-  expect(problemsOf(runbook({}, {}, `\`\`\`sql undo\n${sql}\n\`\`\``))).toEqual([]);
+  expect(problemsOf(runbook({}, {}, `\`\`\`sql progress\n${sql}\n\`\`\``))).toEqual([]);
 });
 
 it('leaves fences of other languages to the reader', () => {
@@ -172,7 +172,12 @@ describe('the library', () => {
 
   it('reads our own runbooks', async () => {
     const found = await loadRunbooks(fileURLToPath(import.meta.resolve('#package/runbooks')));
-    expect([...found.keys()]).toEqual(['cancel-query', 'cancel-queued-ddl', 'terminate-session']);
+    expect([...found.keys()]).toEqual([
+      'cancel-query',
+      'cancel-queued-ddl',
+      'reindex-index-concurrently',
+      'terminate-session',
+    ]);
     expect(found.get('terminate-session')?.risk).toBe('medium');
   });
 

@@ -74,6 +74,9 @@ function run(sizes: Sizes, state: RunState, id: number): ShownRun {
     target: 'shop',
     environment: 'production',
     node: long(sizes.name),
+    database: null,
+    settings: {},
+    stopWhen: null,
     identity: { systemIdentifier: '1', timeline: 1, address: 'a' },
     params: { pid: '1' },
     steps: (['precondition', 'act', 'verify'] as const).map((step) => ({ step, sql: long(sizes.text) })),
@@ -91,6 +94,14 @@ function run(sizes: Sizes, state: RunState, id: number): ShownRun {
     risk: 'medium',
     class: 'signal',
     subject: 's',
+    relation: null,
+    follows: null,
+    startsAt: null,
+    progress: null,
+    sizeBytes: null,
+    undo: null,
+    stopBy: null,
+    stopReason: null,
     does: long(sizes.text),
     plan: text,
     planHash: hash,
@@ -110,6 +121,8 @@ function run(sizes: Sizes, state: RunState, id: number): ShownRun {
       reason,
       at: new Date(0),
     })),
+    ahead: null,
+    followsAs: null,
   };
 }
 
@@ -193,6 +206,23 @@ describe('a card', () => {
   it('says of many people how many there are', () => {
     expect(textOf(card({ ...modest, people: 300 }, 'firing'))).toMatch(
       /needs 150 more of <@U0PERSON0>, .* and 2\d\d more/,
+    );
+  });
+
+  it.each([
+    ['critical', '🔴'],
+    ['warning', '🟠'],
+    ['info', '🔵'],
+  ] as const)('shows at a glance how bad it is: %s', (severity, sign) => {
+    const facts = {
+      alert: { ...alert(modest, 'firing'), severity },
+      runs: [],
+      report: null,
+      isPaused: false,
+      worst: null,
+    };
+    expect(renderCard({ id: 1, version: 3, facts, timezone: 'UTC' }).text).toMatch(
+      new RegExp(`^${sign} .*\\(${severity}\\)$`),
     );
   });
 

@@ -137,6 +137,7 @@ function contextOf(state: StateDatabase): SlackContext {
       log,
       owner: 'test',
       leaseSeconds: 15,
+      stopping: new AbortController().signal,
     },
     state,
     approvers: new Set(),

@@ -43,6 +43,8 @@ async function approvedRun(): Promise<number> {
     risk: 'medium',
     class: 'signal',
     subject: 'pid 1',
+    relation: null,
+    follows: null,
     does: 'ends it',
     plan: '{}',
     planHash: 'hash',
@@ -65,6 +67,8 @@ async function claimed(by = here): Promise<StoredRun> {
   if (!run) throw new Error('not claimed');
   return run;
 }
+
+const nothing = { sizeBytes: null, undo: null };
 
 /** As if its worker had said nothing for longer than its lease. */
 function loseWorker() {
@@ -107,7 +111,7 @@ describe('a run whose worker was lost', () => {
 
   it('is judged, never run again, where the act may have been sent', async () => {
     const late = await claimed();
-    expect(await markSent(state.pool, late)).toBe(true);
+    expect(await markSent(state.pool, late, nothing)).toBe(true);
     expect(await claimRecovery(state.pool, id, there)).toBeNull();
     await loseWorker();
     expect(await claimRun(state.pool, id, there)).toBeNull();
@@ -118,18 +122,18 @@ describe('a run whose worker was lost', () => {
     const late = await claimed();
     await loseWorker();
     const mine = await claimed(there);
-    expect(await markSent(state.pool, late)).toBe(false);
+    expect(await markSent(state.pool, late, nothing)).toBe(false);
     expect(await renewLease(state.pool, late, 15)).toBe(false);
     expect(await handOver(state.pool, late)).toBe(false);
     expect(await finishRun(state.pool, late, done)).toBe(false);
-    expect(await markSent(state.pool, mine)).toBe(true);
+    expect(await markSent(state.pool, mine, nothing)).toBe(true);
     expect(await finishRun(state.pool, mine, done)).toBe(true);
   });
 
   it('is sent once, also if its own worker asks twice', async () => {
     const run = await claimed();
-    expect(await markSent(state.pool, run)).toBe(true);
-    expect(await markSent(state.pool, run)).toBe(false);
+    expect(await markSent(state.pool, run, nothing)).toBe(true);
+    expect(await markSent(state.pool, run, nothing)).toBe(false);
   });
 });
 
@@ -139,7 +143,7 @@ describe('a stopping worker', () => {
     expect(await handOverAll(state.pool, 'there')).toEqual([]);
     expect(await handOverAll(state.pool, 'here')).toEqual([id]);
     expect(await renewLease(state.pool, run, 15)).toBe(false);
-    expect(await markSent(state.pool, run)).toBe(false);
+    expect(await markSent(state.pool, run, nothing)).toBe(false);
     expect(await findDueRuns(state.pool)).toEqual([id]);
     expect(await claimed(there)).toMatchObject({ state: 'running' });
   });
@@ -155,6 +159,6 @@ describe('a pause', () => {
   it('keeps a claimed run from sending', async () => {
     const run = await claimed();
     await state.pool.query("insert into switches (name, value, set_by) values ('paused', 'on', 'U0MIRA')");
-    expect(await markSent(state.pool, run)).toBe(false);
+    expect(await markSent(state.pool, run, nothing)).toBe(false);
   });
 });

@@ -17,6 +17,7 @@ export interface BotOptions {
   /** Monitoring and signal logins of the one target, `shop`. */
   monitorUrl: string;
   signalUrl?: string;
+  maintainUrl?: string;
   approvers?: string[];
   /** People needed for medium risk, 1 unless told. */
   people?: number;
@@ -35,7 +36,7 @@ export interface BotOptions {
 
 /** A configuration with the shortest schedules and lowest thresholds, for one target. */
 export function configText(options: BotOptions): string {
-  const { slack, stateUrl, redisUrl, monitorUrl, signalUrl, approvers = ['U0MIRA', 'U0TOM'], people = 1 } = options;
+  const { slack, stateUrl, redisUrl, monitorUrl, approvers = ['U0MIRA', 'U0TOM'], people = 1 } = options;
   const quick = 'schedule: "* * * * * *", after: 0s';
   return `
 state: { url: ${JSON.stringify(stateUrl)} }
@@ -56,7 +57,7 @@ ${options.target ?? ''}
     nodes:
       - url: ${JSON.stringify(monitorUrl)}
         name: primary
-${signalUrl ? `        actions: { signal: ${JSON.stringify(signalUrl)} }` : ''}
+        actions: { ${actionsOf(options)} }
 ${options.targets ?? ''}
 jobs:
   lock-chains: ${options.lockChains ?? `{ ${quick}, thresholds: { minWaitSeconds: 0.2, criticalWaitSeconds: 600, criticalVictims: 100 } }`}
@@ -64,6 +65,11 @@ jobs:
 ${options.jobs ?? ''}
 ${turnOffAllBut(['lock-chains', 'long-transactions'], options.jobs ?? '')}
 `;
+}
+
+function actionsOf({ signalUrl: signal, maintainUrl: maintain }: BotOptions): string {
+  const urls = Object.entries({ signal, maintain }).filter(([, url]) => url !== undefined);
+  return urls.map(([name, url]) => `${name}: ${JSON.stringify(url)}`).join(', ');
 }
 
 function turnOffAllBut(names: readonly string[], written: string): string {

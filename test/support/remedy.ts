@@ -4,25 +4,31 @@ import { type Checked, checkTarget } from '../../src/detect/check.ts';
 import { createLog } from '../../src/log.ts';
 import type { Person } from '../../src/model.ts';
 import { type AskedByHand, planByHand } from '../../src/remedy/by-hand.ts';
-import type { RemedyContext, RemedyTarget } from '../../src/remedy/context.ts';
+import type { RemedyContext, RemedyNode, RemedyTarget } from '../../src/remedy/context.ts';
 import { type Decided, decideRun } from '../../src/remedy/decide.ts';
 import { executeRun } from '../../src/remedy/execute.ts';
 import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
 import { openPlan, type Plan, subjectOf } from '../../src/remedy/plan.ts';
-import { proposalLifeSeconds } from '../../src/remedy/policy.ts';
+import { newRun } from '../../src/remedy/propose.ts';
+import type { Calendar } from '../../src/remedy/window.ts';
 import { StateDatabase, transaction } from '../../src/state/database.ts';
 import { insertRun, readRun, type StoredRun } from '../../src/state/runs.ts';
 import { protectedBecause } from '../../src/targets/protect.ts';
 import { Reader } from '../../src/targets/reader.ts';
+import { SlowLane } from '../../src/targets/slow-lane.ts';
 
 export interface RemedyOptions {
   stateUrl: string;
   monitorUrl: string;
   signalUrl: string;
+  /** Logins of the other classes. */
+  actions?: RemedyNode['actionUrls'];
   /** Of the targets, which are all the same server; the first is what `ask` and `propose` are about. */
   targets: readonly [string, ...string[]];
   /** Users or application names, as on a config's protect list. */
   protect?: readonly string[];
+  /** Open at all times unless told. */
+  calendar?: Partial<Calendar>;
 }
 
 /** The way from a finding, or a person's wish, to a run's end: without chat and queues, all else as in the service. */
@@ -63,6 +69,7 @@ export async function openRemedy(options: RemedyOptions): Promise<Remedy> {
     log,
     owner: 'test',
     leaseSeconds: 15,
+    stopping: new AbortController().signal,
   };
   const approve = (run: StoredRun) => decide(context, run);
   const execute = async (run: StoredRun) => {
@@ -81,7 +88,11 @@ export async function openRemedy(options: RemedyOptions): Promise<Remedy> {
       return execute(run);
     },
     close: async () => {
-      await Promise.all([...targets.values()].flatMap(({ nodes }) => nodes.map(({ reader }) => reader.close())));
+      await Promise.all(
+        [...targets.values()].flatMap(({ nodes }) =>
+          nodes.flatMap(({ reader, lane }) => [reader.close(), lane?.close()]),
+        ),
+      );
       await state.close();
     },
   };
@@ -91,13 +102,19 @@ export function planOf(run: StoredRun): Plan {
   return openPlan(run.plan, run.planHash);
 }
 
-function openTarget(name: string, { monitorUrl, signalUrl, protect = [] }: RemedyOptions): RemedyTarget {
+function openTarget(
+  name: string,
+  { monitorUrl, signalUrl, actions, protect = [], calendar }: RemedyOptions,
+): RemedyTarget {
   const reader = new Reader({ name: 'main', url: monitorUrl });
+  const lane = new SlowLane({ name: 'main', url: monitorUrl });
   return {
     name,
     environment: 'production',
     channel: 'C0OPS',
-    nodes: [{ name: 'main', reader, actionUrls: { signal: signalUrl } }],
+    actingPids: new Set(),
+    calendar: { timezone: 'UTC', windows: [], freezes: [], ...calendar },
+    nodes: [{ name: 'main', reader, lane, actionUrls: { signal: signalUrl, ...actions } }],
     protectedBecause: protectedBecause({ ownPids: () => reader.pids(), names: protect }),
     policyFor: (risk) => ({ risk, people: 1, of: [approver.userId], asker: 'counts' }),
   };
@@ -126,27 +143,15 @@ async function propose(
 
 async function ask(context: RemedyContext, asked: AskedByHand): Promise<StoredRun> {
   const { plan, text, hash, does } = await planByHand(context, asked);
-  const id = await insertRun(context.pool, {
-    alertId: null,
-    target: plan.target,
-    runbook: plan.runbook,
-    risk: plan.risk,
-    class: plan.class,
-    subject: subjectOf(plan),
-    does,
-    plan: text,
-    planHash: hash,
-    askedBy: approver,
-    expiresInSeconds: proposalLifeSeconds(plan.class),
-    trace: null,
-  });
+  const asker = { does, alertId: null, askedBy: approver, follows: null, trace: null };
+  const id = await insertRun(context.pool, newRun(plan, { text, hash }, asker));
   if (id === null) throw new Error(`there is an open run about ${subjectOf(plan)}`);
   return findRun(context, id);
 }
 
 function decide(context: RemedyContext, { id, planHash }: StoredRun): Promise<Decided> {
   const pressed = { runId: id, planHash, person: approver, verdict: 'yes', typed: null, trace: 'test' } as const;
-  return transaction(context.pool, (db) => decideRun(db, pressed));
+  return transaction(context.pool, (db) => decideRun(context, db, pressed));
 }
 
 async function findRun(context: RemedyContext, id: number): Promise<StoredRun> {

@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll } from 'vitest';
+import type { Binaries } from '../../src/demo/binaries.ts';
 import { Server } from '../../src/demo/server.ts';
 import { makeWorkFolder } from './work-folder.ts';
 
@@ -12,12 +14,13 @@ const allMajors = [12, 13, 14, 15, 16, 17, 18] as const;
 export const majors: readonly number[] = (process.env['PG'] ?? allMajors.join(',')).split(',').map(Number);
 export const newest = Math.max(...majors);
 
-/** Logins every server has; `monitor` and `actor` are what the README tells to make. */
+/** Logins every server has; `monitor`, `actor` and `keeper` (of what `app` owns) are what the README tells to make. */
 const roles = `
   create role monitor login in role pg_monitor;
   create role plain login;
   create role actor login in role pg_signal_backend, pg_read_all_stats;
   create role app login;
+  create role keeper login in role app, pg_read_all_stats;
   create role locked login password 'right';`;
 
 const settings = {
@@ -83,6 +86,21 @@ export async function standbyOf(
   } finally {
     await client.end();
   }
+}
+
+/**
+ * A server that began as a copy of another one's files, as of a snapshot of its disk: with its identifier, its timeline
+ * and its oids. The original is stopped for the copy, and started again.
+ */
+export async function cloneOf(original: Server): Promise<Server> {
+  await original.stop();
+  const fill = async (data: string, { account }: Binaries) => {
+    const copied = spawnSync('cp', ['-a', original.data, data], { ...account, cwd: '/', encoding: 'utf8' });
+    if (copied.status !== 0) throw new Error(`cp failed: ${copied.stderr}`);
+  };
+  const clone = await Server.start({ major: original.major, folder: workFolder(), settings, fill });
+  await original.run();
+  return clone;
 }
 
 /** A server for one test that breaks it: give it back by `remove`. */

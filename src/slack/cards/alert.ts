@@ -1,10 +1,12 @@
 import type { KnownBlock } from '@slack/types';
+import type { Severity } from '../../model.ts';
 import { formatSeconds } from '../../remedy/before-after.ts';
 import { listPeople } from '../../remedy/policy.ts';
 import type { StoredAlert } from '../../state/alerts.ts';
 import { clock, oneLine, plain, preformatted, toMrkdwn } from '../text.ts';
+import { button, context, section } from './elements.ts';
 import type { CardFacts, ShownRun } from './read.ts';
-import { button, canAskAgain, context, runBlocks, section } from './run-blocks.ts';
+import { canAskAgain, runBlocks } from './run-blocks.ts';
 import { isWorse, worstMoment } from './worst.ts';
 
 export interface AlertView extends Omit<CardFacts, 'report'> {
@@ -31,11 +33,13 @@ export function renderAlert(view: AlertView): Rendered {
   };
 }
 
+const signs: Readonly<Record<Severity, string>> = { critical: '🔴', warning: '🟠', info: '🔵' };
+
 function stateOf(alert: StoredAlert, runs: readonly ShownRun[]): { sign: string; word: string } {
   if (alert.state === 'resolved') return { sign: '🟢', word: 'resolved' };
   if (runs.some((run) => ['approved', 'running', 'recovering'].includes(run.state)))
     return { sign: '🟡', word: 'fixing' };
-  return { sign: alert.severity === 'critical' ? '🔴' : '🟠', word: alert.severity };
+  return { sign: signs[alert.severity], word: alert.severity };
 }
 
 function firingBlocks(view: AlertView): KnownBlock[] {

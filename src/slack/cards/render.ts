@@ -1,9 +1,11 @@
 import type { KnownBlock } from '@slack/types';
-import { plain } from '../text.ts';
+import { oneLine, plain } from '../text.ts';
 import { type Rendered, renderAlert } from './alert.ts';
+import { button, context, section } from './elements.ts';
+import { originOf } from './fate.ts';
 import type { CardFacts, ShownRun } from './read.ts';
 import { renderReport } from './report.ts';
-import { button, canAskAgain, context, runBlocks, section } from './run-blocks.ts';
+import { canAskAgain, runBlocks } from './run-blocks.ts';
 
 export interface CardInput {
   id: number;
@@ -33,7 +35,7 @@ export function renderCard({ id, version, facts, timezone }: CardInput): Rendere
   return { text: rendered.text, blocks: [marked, ...rest] };
 }
 
-/** The card of a run that somebody asked for by hand. */
+/** The card of a run that no alert has: somebody asked for it by hand, or it follows another run. */
 function renderRun(run: ShownRun, { isPaused, timezone }: { isPaused: boolean; timezone: string }): Rendered {
   const asker = run.askedBy ? ` asked for by <@${run.askedBy.userId}>` : '';
   const title = `${run.target} · ${run.runbook}`;
@@ -43,10 +45,15 @@ function renderRun(run: ShownRun, { isPaused, timezone }: { isPaused: boolean; t
   return {
     text: `${title} (${run.state})`,
     blocks: [
-      section(`🔧 *${plain(title)}*${asker} · no detector sees this`),
+      section(`🔧 *${plain(title)}*${asker} · ${whyOf(run)}`),
+      ...(run.state === 'proposed' ? [] : [context(oneLine(run.does, 300))]),
       ...runBlocks({ run, timezone, isPaused }),
       ...again,
       context(`R-${run.id} · plan ${run.planHash.slice(0, 12)}`),
     ],
   };
+}
+
+function whyOf(run: ShownRun): string {
+  return originOf(run) ?? (run.alertId === null ? 'no detector sees this' : `for A-${run.alertId}`);
 }

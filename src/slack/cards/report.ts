@@ -4,12 +4,14 @@ import { formatBytes } from '../../remedy/before-after.ts';
 import type { StoredReport } from '../../state/reports.ts';
 import { clock, fitLines, mrkdwn, oneLine, plain, toMrkdwn } from '../text.ts';
 import type { Rendered } from './alert.ts';
-import { button, context, section } from './run-blocks.ts';
+import { button, context, section } from './elements.ts';
+import { renderTrial } from './trial.ts';
 
-const titles = { 'first-look': 'first look', weekly: 'weekly report', asked: 'report' } as const;
+const titles = { 'first-look': 'first look', weekly: 'weekly report', asked: 'report', trial: 'trial' } as const;
 
 /** The worst first, each with what could be done; then what nobody could judge, with what would help. */
 export function renderReport(report: StoredReport, timezone: string): Rendered {
+  if (report.content.trial) return renderTrial(report, report.content.trial);
   const { target, kind, content, askedBy } = report;
   const by = askedBy === null ? '' : ` asked for by ${toMrkdwn([{ user: askedBy }])}`;
   const headline = `${oneLine(target, 80)} · ${titles[kind]}`;
@@ -51,7 +53,9 @@ function lineBlock(line: ReportLine): KnownBlock {
   return {
     type: 'section',
     text: mrkdwn(`${where}*${oneLine(what, 300)}*${size}\n${plain(verdict, 1_000)}${stale}`),
-    accessory: button('details', hasRunbook ? 'Plan …' : 'Details …', { value: String(alertId) }),
+    accessory: hasRunbook
+      ? button('plan', 'Plan …', { value: `alert:${alertId}` })
+      : button('details', 'Details …', { value: String(alertId) }),
   };
 }
 

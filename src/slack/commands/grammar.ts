@@ -1,19 +1,14 @@
-import { findNearest } from '../../config/nearest.ts';
-import type { Text } from '../../model.ts';
-
-export const commandNames = ['help', 'check', 'locks', 'run', 'runs', 'report', 'pause', 'resume', 'status'] as const;
-export type CommandName = (typeof commandNames)[number];
-
-/** What has its own help: the commands, and how a fix is approved. */
-export const topics = [...commandNames, 'approve'] as const;
-export type Topic = (typeof topics)[number];
-
-/** What a command may name; handed in so that the grammar knows neither jobs nor targets. */
-export interface Known {
-  jobs: readonly string[];
-  runbooks: readonly string[];
-  targets: readonly string[];
-}
+import {
+  commandNames,
+  examplesOf,
+  type Known,
+  type Mistake,
+  short,
+  type Topic,
+  topics,
+  wrong,
+  wrongWord,
+} from './words.ts';
 
 export type Command =
   | { name: 'help'; topic: Topic | null }
@@ -22,29 +17,12 @@ export type Command =
   | { name: 'run'; runbook: string; target: string; params: Record<string, string> }
   | { name: 'report'; target: string }
   | { name: 'runs' | 'resume' | 'status' }
-  | { name: 'pause'; reason: string | null };
+  | { name: 'stop'; runId: number; reason: string | null }
+  | { name: 'resolve'; runId: number; verdict: ResolveVerdict; reason: string }
+  | { name: 'pause'; isStopping: boolean; reason: string | null };
 
-/** What was wrong, the nearest right word, and an example. */
-export interface Mistake {
-  mistake: Text;
-}
-
-/** One of each command that would work here, as it is typed. */
-export function examplesOf({ jobs, runbooks, targets }: Known): Record<CommandName, string> {
-  const runbook = runbooks.includes('terminate-session') ? 'terminate-session' : (runbooks[0] ?? 'terminate-session');
-  const target = targets[0] ?? 'orders-prod';
-  return {
-    help: '/pg help run',
-    check: `/pg check ${jobs[0] ?? 'all'} ${target}`,
-    locks: `/pg locks ${target}`,
-    run: `/pg run ${runbook} ${target} pid=4711`,
-    runs: '/pg runs',
-    report: `/pg report ${target}`,
-    pause: '/pg pause deploy until 15:00',
-    resume: '/pg resume',
-    status: '/pg status',
-  };
-}
+export const resolveVerdicts = ['succeeded', 'failed'] as const;
+export type ResolveVerdict = (typeof resolveVerdicts)[number];
 
 /** The text behind `/pg`. Pure. */
 export function parseCommand(text: string, known: Known): Command | Mistake {
@@ -61,8 +39,12 @@ export function parseCommand(text: string, known: Known): Command | Mistake {
       return parseRun(words, known);
     case 'report':
       return parseReport(words, known);
+    case 'stop':
+      return parseStop(words, known);
+    case 'resolve':
+      return parseResolve(words, known);
     case 'pause':
-      return { name, reason: words.join(' ') || null };
+      return parsePause(words);
     case 'runs':
     case 'resume':
     case 'status':
@@ -124,6 +106,39 @@ function parseRun([runbook, target, ...pairs]: string[], known: Known): Command 
   return { name: 'run', runbook, target, params: Object.fromEntries(params) };
 }
 
+function parseStop([run, ...reason]: string[], known: Known): Command | Mistake {
+  const runId = readRunId(run);
+  return runId === null
+    ? wrong(wrongRun('stop', run), examplesOf(known).stop)
+    : { name: 'stop', runId, reason: reason.join(' ') || null };
+}
+
+function parseResolve([run, word, ...reason]: string[], known: Known): Command | Mistake {
+  const example = examplesOf(known).resolve;
+  const runId = readRunId(run);
+  if (runId === null) return wrong(wrongRun('resolve', run), example);
+  const verdict = resolveVerdicts.find((one) => one === word?.toLowerCase());
+  if (!verdict) return wrong(`say how it ended: ${resolveVerdicts.join(' or ')}`, example);
+  if (reason.length === 0) return wrong('say how you know, the audit keeps it', example);
+  return { name: 'resolve', runId, verdict, reason: reason.join(' ') };
+}
+
+/** R-12 as cards show it, or 12. */
+function readRunId(word: string | undefined): number | null {
+  const [, id] = /^(?:R-)?(\d{1,9})$/i.exec(word ?? '') ?? [];
+  return id === undefined ? null : Number(id);
+}
+
+function wrongRun(command: string, found: string | undefined): string {
+  return found === undefined ? `say which run to ${command}` : `"${short(found)}" is not a run`;
+}
+
+/** Phones and Macs make one dash of two. */
+function parsePause(words: string[]): Command {
+  const isStopping = /^(--|[—–])stop$/i.test(words[0] ?? '');
+  return { name: 'pause', isStopping, reason: words.slice(isStopping ? 1 : 0).join(' ') || null };
+}
+
 /** Where there is one target, it need not be named. */
 function parseReport([target, ...rest]: string[], known: Known): Command | Mistake {
   const example = examplesOf(known).report;
@@ -135,25 +150,4 @@ function parseReport([target, ...rest]: string[], known: Known): Command | Mista
   return targets.includes(chosen)
     ? { name: 'report', target: chosen }
     : wrongWord({ kind: 'target', found: chosen, known: targets }, example, '/pg report');
-}
-
-function wrong(what: string, example: string): Mistake {
-  return { mistake: [`Not understood: ${what}. For example: `, { code: example }] };
-}
-
-/** The nearest right command where one is a slip of the keyboard away; else all there are, and an example. */
-function wrongWord(
-  { kind, found, known }: { kind: string; found: string; known: readonly string[] },
-  example: string,
-  before: string,
-): Mistake {
-  const nearest = findNearest(found, known);
-  const what = `There is no ${kind} "${short(found)}".`;
-  return nearest === null
-    ? { mistake: [`${what} There are: ${known.join(', ')}. For example: `, { code: example }] }
-    : { mistake: [`${what} Did you mean `, { code: `${before} ${nearest}` }, '? For example: ', { code: example }] };
-}
-
-function short(words: string): string {
-  return words.length > 60 ? `${words.slice(0, 60)}…` : words;
 }

@@ -14,7 +14,7 @@ const lastsMs = 60_000;
 export async function readLocks(context: SlackContext, target: string): Promise<Text> {
   if (!context.remedy.jobs.has(job)) return [`Nothing looks at locks: ${job} is switched off in the configuration.`];
   const [result, storm] = await Promise.all([
-    context.remedy.recheck(job, target, true),
+    context.remedy.recheck(job, target, { everything: true }),
     readLastStorm(context.remedy.pool, job, target),
   ]);
   return [...tellNow(result), ...tellStorm(storm, result, context.timezoneOf(target))];

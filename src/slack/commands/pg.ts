@@ -5,10 +5,11 @@ import type { Text } from '../../model.ts';
 import type { SlackContext } from '../context.ts';
 import { answer, takeIn } from '../intake.ts';
 import { newTrace } from '../trace.ts';
-import { type Command, type Known, parseCommand } from './grammar.ts';
+import { type Command, parseCommand } from './grammar.ts';
 import { help } from './help.ts';
 import { readLocks } from './locks.ts';
 import { checkAndTell, readRuns, readStatus } from './reads.ts';
+import type { Known } from './words.ts';
 
 /** `/pg …`: what changes something is stored before it is acknowledged, the rest is answered at once. */
 export function registerCommands(app: App, context: SlackContext): void {
@@ -39,7 +40,10 @@ function knownTo(context: SlackContext): Known {
 function payloadOf(command: Command): Record<string, string> | null {
   if (command.name === 'run')
     return { runbook: command.runbook, target: command.target, params: JSON.stringify(command.params) };
-  if (command.name === 'pause') return { reason: command.reason ?? '' };
+  if (command.name === 'stop') return { runId: String(command.runId), reason: command.reason ?? '' };
+  if (command.name === 'resolve')
+    return { runId: String(command.runId), verdict: command.verdict, reason: command.reason };
+  if (command.name === 'pause') return { reason: command.reason ?? '', stop: command.isStopping ? 'yes' : 'no' };
   if (command.name === 'report') return { target: command.target };
   return command.name === 'resume' ? {} : null;
 }

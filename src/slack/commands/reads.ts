@@ -1,5 +1,6 @@
 import { reportingJobs } from '../../alerts/report.ts';
 import type { Text } from '../../model.ts';
+import { formatMoment } from '../../remedy/window.ts';
 import { readFiringAlerts } from '../../state/alerts.ts';
 import { readAuditHead } from '../../state/audit.ts';
 import { readLastChecks } from '../../state/checks.ts';
@@ -47,8 +48,12 @@ export async function readRuns(context: SlackContext): Promise<Text> {
   const runs = await readRecentRuns(context.remedy.pool, 10);
   if (runs.length === 0) return ['No runs yet. An alert offers its fix by itself; see ', { code: '/pg help run' }, '.'];
   return runs.map((run, index) => {
-    const why = run.outcome ? `: ${run.outcome.slice(0, 150)}` : '';
-    return `${index === 0 ? '' : '\n'}R-${run.id} ${run.runbook} on ${run.target} · ${run.state}${why}`;
+    const when =
+      run.state === 'scheduled' && run.startsAt
+        ? `starts ${formatMoment(run.startsAt, context.timezoneOf(run.target))}`
+        : null;
+    const why = when ?? run.outcome?.slice(0, 150);
+    return `${index === 0 ? '' : '\n'}R-${run.id} ${run.runbook} on ${run.target} · ${run.state}${why ? `: ${why}` : ''}`;
   });
 }
 

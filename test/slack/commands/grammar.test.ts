@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { commandNames, examplesOf, parseCommand, topics } from '../../../src/slack/commands/grammar.ts';
+import { parseCommand } from '../../../src/slack/commands/grammar.ts';
 import { help } from '../../../src/slack/commands/help.ts';
+import { commandNames, examplesOf, topics } from '../../../src/slack/commands/words.ts';
 import { toMrkdwn } from '../../../src/slack/text.ts';
 
 const known = {
@@ -37,8 +38,19 @@ describe('a command', () => {
     ['report shop', { name: 'report', target: 'shop' }],
     ['STATUS', { name: 'status' }],
     ['resume', { name: 'resume' }],
-    ['pause', { name: 'pause', reason: null }],
-    ['pause deploy until 15:00', { name: 'pause', reason: 'deploy until 15:00' }],
+    ['pause', { name: 'pause', isStopping: false, reason: null }],
+    ['pause deploy until 15:00', { name: 'pause', isStopping: false, reason: 'deploy until 15:00' }],
+    ['pause --stop', { name: 'pause', isStopping: true, reason: null }],
+    ['pause —stop the disk fills up', { name: 'pause', isStopping: true, reason: 'the disk fills up' }],
+    ['pause it all --stop', { name: 'pause', isStopping: false, reason: 'it all --stop' }],
+    ['stop R-12', { name: 'stop', runId: 12, reason: null }],
+    ['stop 12', { name: 'stop', runId: 12, reason: null }],
+    ['Stop r-12 the shop is slow', { name: 'stop', runId: 12, reason: 'the shop is slow' }],
+    [
+      'resolve R-12 failed the index is invalid',
+      { name: 'resolve', runId: 12, verdict: 'failed', reason: 'the index is invalid' },
+    ],
+    ['resolve 12 SUCCEEDED seen', { name: 'resolve', runId: 12, verdict: 'succeeded', reason: 'seen' }],
   ])('/pg %s is understood', (text, command) => {
     expect(parse(text)).toEqual(command);
   });
@@ -47,7 +59,7 @@ describe('a command', () => {
     ['chekc', 'There is no command "chekc". Did you mean `/pg check`? For example: `/pg help run`'],
     [
       'frobnicate',
-      'There is no command "frobnicate". There are: help, check, locks, run, runs, report, pause, resume, status.',
+      'There is no command "frobnicate". There are: help, check, locks, run, runs, stop, resolve, report, pause, resume, status.',
     ],
     ['help chekc', 'There is no help on "chekc". Did you mean `/pg help check`?'],
     ['help constructor', 'There is no help on "constructor". There are: help, check'],
@@ -69,6 +81,14 @@ describe('a command', () => {
     ['run cancel-query shop 4711', '"4711" is not name=value. For example: `/pg run'],
     ['run cancel-query shop pid=1 pid=2', 'pid is there twice'],
     ['runs all', 'runs takes nothing more, found "all". For example: `/pg runs`'],
+    ['stop', 'say which run to stop. For example: `/pg stop R-12 the shop is slow`'],
+    ['stop reindex', '"reindex" is not a run.'],
+    ['stop R-12.5', '"R-12.5" is not a run.'],
+    ['stop R-99999999999', '"R-99999999999" is not a run.'],
+    ['resolve', 'say which run to resolve.'],
+    ['resolve R-12', 'say how it ended: succeeded or failed. For example: `/pg resolve R-12 failed'],
+    ['resolve R-12 done I looked', 'say how it ended: succeeded or failed.'],
+    ['resolve R-12 failed', 'say how you know, the audit keeps it.'],
     ['Resume now', 'resume takes nothing more, found "now". For example: `/pg resume`'],
     ['<!channel>', 'There is no command "&lt;!channel&gt;".'],
   ])('/pg %s is told what is wrong, and an example', (text, mistake) => {

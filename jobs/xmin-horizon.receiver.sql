@@ -1,0 +1,9 @@
+-- Under which name, and by which slot of its upstream, does this standby receive WAL?
+select
+  w.slot_name::text as slot,
+  coalesce(
+    pg_catalog.substring(w.conninfo, '(?:^| )application_name=([^ ]+)'),
+    pg_catalog.substring(w.conninfo, '(?:^| )fallback_application_name=([^ ]+)')
+  ) as application
+from pg_catalog.pg_stat_get_wal_receiver() w
+limit 1
