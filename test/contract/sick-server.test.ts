@@ -10,8 +10,8 @@ import { majors } from '../support/servers.ts';
 import { makeSickServer, type SickServer } from './sick-server.ts';
 
 const tested = majors.filter((major) => [12, 15, 18].includes(major) || majors.length === 1);
-/** Jobs that need weeks of samples, or a second cluster: their own tests try each login. */
-const elsewhere = ['unused-indexes', 'logical-replication'];
+/** Jobs that need weeks of samples: their own tests try each login. */
+const elsewhere = ['unused-indexes'];
 const tried = jobs.filter(({ name }) => !elsewhere.includes(name));
 /** What each login is made with. */
 const made = {
