@@ -2,7 +2,7 @@
  * `npm run bench:accuracy`: how near estimates of bloat come to what a rebuild gives back, and what jobs find, miss and
  * find wrongly in cases made for them, beside check_postgres.
  * Options: --pg 18 · --seed 1 · --only tables|indexes|verdicts · --list (every relation, the worst first) · --only cost,
- * what it costs with --tables 34500.
+ * what it costs with --tables 34500 · --only unused, indexes that two nodes use or don't for two months.
  */
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ import { compareCost } from './accuracy/cost.ts';
 import { trialIndexes } from './accuracy/index-trials.ts';
 import { listTrials, scoreTable } from './accuracy/score.ts';
 import { trialTables } from './accuracy/table-trials.ts';
+import { tryUnused } from './accuracy/unused.ts';
 import { tryVerdicts } from './accuracy/verdicts.ts';
 
 const { values } = parseArgs({
@@ -56,6 +57,7 @@ async function main(): Promise<void> {
     if (!values.only || values.only === 'tables') report('tables', await trialTables(server, seed));
     if (!values.only || values.only === 'indexes') report('btree indexes', await trialIndexes(server, seed));
     if (!values.only || values.only === 'verdicts') for (const line of await verdicts(folder, seed)) print(line);
+    if (values.only === 'unused') for (const line of await tryUnused(server, folder, seed)) print(line);
     if (values.only === 'cost') for (const line of await compareCost(server, Number(values.tables))) print(line);
   } finally {
     await server.remove();

@@ -3,6 +3,7 @@ export interface IndexRow {
   oid: number;
   schema: string;
   name: string;
+  file: string;
   /** As SQL writes it, with its schema; so is `table`. */
   qualified: string;
   tableOid: number;

@@ -21,7 +21,7 @@ with recursive
   -- No index at all is opened: what is compared is what the catalog holds of them.
   indexes as materialized (
     select
-      i.*, c.relname, c.relnamespace, c.relam, c.reloptions,
+      i.*, c.relname, c.relnamespace, c.relam, c.reloptions, c.relfilenode,
       t.relname as table_name, t.relnamespace as table_namespace,
       c.relpages::float8 * pg_catalog.current_setting('block_size')::int as size_bytes
     from alike l
@@ -67,6 +67,7 @@ select
   x.indexrelid as oid,
   n.nspname::text as schema,
   x.relname::text as name,
+  x.relfilenode::text as file,
   pg_catalog.format('%I.%I', n.nspname, x.relname) as qualified,
   x.indrelid as "tableOid",
   pg_catalog.format('%I.%I', tn.nspname, x.table_name) as table,

@@ -1,6 +1,7 @@
 import { defineJob, type JudgeContext } from '../src/detect/job.ts';
-import type { Judged, Unjudged } from '../src/model.ts';
+import type { Judged, Offer, Unjudged } from '../src/model.ts';
 import { type IndexRow, planDrops, type Redundancy } from './duplicate-indexes.plan.ts';
+import { indexParams } from './shared/relations.ts';
 import { inBytes } from './shared/sizes.ts';
 
 const thresholds = {
@@ -57,9 +58,15 @@ function judgeDrop({ drop, keep, kind }: Redundancy): Judged {
     summary: `${inBytes(sizeBytes)} on ${table}. ${why}\nTo drop it: drop index concurrently ${qualified};`,
     subject: { kind: 'index', schema, name, oid, table },
     facts: { kind, drop: qualified, keep: keep.qualified, why, table, method, sizeBytes, keepBytes: keep.sizeBytes },
-    runbooks: [],
+    runbooks: [offer({ drop, keep, kind })],
     impact: null,
   };
+}
+
+/** Only as long as the other one stays: of a pair never both go. */
+function offer({ drop, keep }: Redundancy): Offer {
+  const does = `frees ${inBytes(drop.sizeBytes)}, and each write to ${drop.table} has one index less to keep up; ${keep.qualified} stays and does its work. It can be built again.`;
+  return { name: 'drop-index-concurrently', params: { ...indexParams(drop), kept: String(keep.oid) }, does };
 }
 
 function whyDrop({ drop, keep, kind }: Redundancy): string {

@@ -16,6 +16,9 @@ export interface IndexCandidate {
   oid: number;
   schema: string;
   name: string;
+  file: string;
+  tableOid: string;
+  isExclusion: boolean;
   /** As SQL writes it; so is `table`. */
   qualified: string;
   table: string;

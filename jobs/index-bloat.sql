@@ -29,7 +29,7 @@ with
   ),
   candidates as materialized (
     select
-      i.*, c.relname, c.relnamespace, c.relpages, c.reltuples, c.reloptions, m.amname,
+      i.*, c.relname, c.relnamespace, c.relpages, c.reltuples, c.reloptions, c.relfilenode, m.amname,
       t.relname as table_name, t.relnamespace as table_namespace, t.reltuples as table_rows, t.relpages as table_pages,
       l.pages
     from (select a.oid, pg_catalog.max(a.pages) from large a group by a.oid) l (oid, pages)
@@ -49,6 +49,10 @@ select
   c.indexrelid as oid,
   n.nspname::text as schema,
   c.relname::text as name,
+  c.relfilenode::text as file,
+  c.indrelid::oid::text as "tableOid",
+  -- No server rebuilds such a one concurrently.
+  c.indisexclusion as "isExclusion",
   pg_catalog.format('%I.%I', n.nspname, c.relname) as qualified,
   pg_catalog.format('%I.%I', tn.nspname, c.table_name) as table,
   c.amname::text as method,

@@ -1,5 +1,5 @@
 import { defineJob, type JudgeContext, type Sample } from '../src/detect/job.ts';
-import type { Judged, Unjudged } from '../src/model.ts';
+import type { Judged, Offer, Unjudged } from '../src/model.ts';
 import {
   gatherIndexes,
   type IndexCandidate,
@@ -8,6 +8,7 @@ import {
   maxIndexes,
 } from './index-bloat.gather.ts';
 import type { Doubt } from './shared/doubt.ts';
+import { indexParams } from './shared/relations.ts';
 import { inBytes } from './shared/sizes.ts';
 import { groupUnknown } from './shared/unjudged.ts';
 
@@ -124,12 +125,24 @@ function judgeIndex(look: IndexLook, { method, confidence, reclaimableBytes }: B
     fingerprint: qualified,
     severity: 'warning',
     title: `index ${qualified} takes far more space than its keys`,
-    summary: `${why}\nVACUUM cannot shrink it: pages are used again only once they are empty. To rebuild it while ${table} is read and written: reindex index concurrently ${qualified};`,
+    summary: `${why}\nVACUUM cannot shrink it: pages are used again only once they are empty. ${howToRebuild(look.candidate)}`,
     subject: { kind: 'index', schema, name, oid, table },
     facts: { why, table, sizeBytes, reclaimableBytes, bloatRatio, method, confidence, fillfactor },
-    runbooks: [],
+    runbooks: offersFor(look.candidate, reclaimableBytes),
     impact: null,
   };
+}
+
+function howToRebuild({ qualified, table, isExclusion }: IndexCandidate): string {
+  return isExclusion
+    ? `PostgreSQL does not rebuild the index of an exclusion constraint concurrently; this locks out who writes to ${table}: reindex index ${qualified};`
+    : `To rebuild it while ${table} is read and written: reindex index concurrently ${qualified};`;
+}
+
+function offersFor(index: IndexCandidate, reclaimableBytes: number): Offer[] {
+  if (index.isExclusion) return [];
+  const does = `builds ${index.qualified} anew beside the old one, which frees about ${inBytes(reclaimableBytes)}; nothing is lost, and ${index.table} is read and written meanwhile.`;
+  return [{ name: 'reindex-index-concurrently', params: indexParams(index), does }];
 }
 
 const howKnown: Readonly<Record<Bloat['method'], string>> = {

@@ -12,6 +12,7 @@ import { replicationLag } from './replication-lag.ts';
 import { replicationSlots } from './replication-slots.ts';
 import { tableBloat } from './table-bloat.ts';
 import { targetUnreachable } from './target-unreachable.ts';
+import { unusedIndexes } from './unused-indexes.ts';
 import { vacuumDebt } from './vacuum-debt.ts';
 import { walArchiving } from './wal-archiving.ts';
 import { wraparound } from './wraparound.ts';
@@ -36,4 +37,5 @@ export const jobs: readonly AnyJob[] = [
   vacuumDebt,
   tableBloat,
   indexBloat,
+  unusedIndexes,
 ];

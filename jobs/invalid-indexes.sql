@@ -2,7 +2,8 @@
 with recursive
   -- A partitioned index is invalid until all its partitions have one, which is nobody's trouble: relkind 'I'.
   invalid as materialized (
-    select i.*, c.relname, c.relnamespace, c.relpages, c.relam, coalesce(owner.oid, i.indrelid) as table_oid
+    select
+      i.*, c.relname, c.relnamespace, c.relpages, c.relam, c.relfilenode, coalesce(owner.oid, i.indrelid) as table_oid
     from pg_catalog.pg_index i
     join pg_catalog.pg_class c on c.oid = i.indexrelid
     -- What stands for a TOAST table is the table whose values are in it.
@@ -45,6 +46,8 @@ select
   v.indexrelid as oid,
   n.nspname::text as schema,
   v.relname::text as name,
+  v.relfilenode::text as file,
+  v.indrelid::oid::text as "tableOid",
   pg_catalog.format('%I.%I', n.nspname, v.relname) as qualified,
   pg_catalog.format('%I.%I', tn.nspname, t.relname) as table,
   v.relpages::int8::float8 * pg_catalog.current_setting('block_size')::int as "sizeBytes",
@@ -54,6 +57,7 @@ select
   v.indislive as "isLive",
   v.indisunique as "isUnique",
   v.indisreplident as "isReplicaIdentity",
+  v.indisexclusion as "isExclusion",
   v.indexrelid in (select k.conindid from pg_catalog.pg_constraint k) as "servesConstraint",
   v.indexrelid in (select h.inhrelid from pg_catalog.pg_inherits h) as "isPartition",
   exists (

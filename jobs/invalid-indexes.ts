@@ -1,5 +1,6 @@
 import { defineJob, type JudgeContext } from '../src/detect/job.ts';
-import type { Judged, Unjudged } from '../src/model.ts';
+import type { Judged, Offer, Unjudged } from '../src/model.ts';
+import { indexParams } from './shared/relations.ts';
 import { inBytes } from './shared/sizes.ts';
 
 /** One row of invalid-indexes.sql. */
@@ -7,6 +8,9 @@ export interface InvalidIndex {
   oid: number;
   schema: string;
   name: string;
+  file: string;
+  /** Of its own table, as text: that of TOAST has one too. */
+  tableOid: string;
   /** As SQL writes it, with its schema; so are `table` and `twin`. */
   qualified: string;
   table: string;
@@ -20,6 +24,7 @@ export interface InvalidIndex {
   isLive: boolean;
   isUnique: boolean;
   isReplicaIdentity: boolean;
+  isExclusion: boolean;
   servesConstraint: boolean;
   /** Of a partition, attached to the parent's. */
   isPartition: boolean;
@@ -86,16 +91,30 @@ function judgeIndex(index: InvalidIndex): Judged {
     summary: `${costOf(index)}\n${todo}`,
     subject: { kind: 'index', schema, name, oid, table },
     facts: { state, advice, table, sizeBytes, twin, isEnforced: isUnique && isReady, isReady, isLive: index.isLive },
-    runbooks: [],
+    runbooks: offersFor(index, advice),
     impact: null,
   };
 }
 
+/** None where it is for a person to decide, nor where the server would refuse to rebuild it beside its use. */
+function offersFor(index: InvalidIndex, advice: Verdict['advice']): Offer[] {
+  const { qualified, table, twin, sizeBytes, isExclusion } = index;
+  if (advice === 'drop') {
+    const does = `frees ${inBytes(sizeBytes)}, which no query uses; nothing is lost: ${twin} is the same and valid.`;
+    return [{ name: 'drop-invalid-index', params: { ...indexParams(index), least_twins: '1' }, does }];
+  }
+  if (advice === 'decide' || isExclusion) return [];
+  const does = `builds ${qualified} anew, so that queries can use it again; nothing is lost, and ${table} is read and written meanwhile.`;
+  return [{ name: 'reindex-index-concurrently', params: indexParams(index), does }];
+}
+
 /** By what the catalog proves; the name only tells which of two stories a twin belongs to. */
 function classify(index: InvalidIndex): Verdict {
-  const { qualified, twin, isNamedNew, isNamedOld } = index;
+  const { qualified, twin, isNamedNew, isNamedOld, isExclusion } = index;
   const drop = `drop index concurrently ${qualified};`;
-  const rebuild = `reindex index concurrently ${qualified};`;
+  const rebuild = isExclusion
+    ? `reindex index ${qualified}; -- locks writers out: one of an exclusion constraint is not rebuilt concurrently`
+    : `reindex index concurrently ${qualified};`;
   const need = needOf(index);
   if (need)
     return { state: 'needed', advice: 'rebuild', what: need, todo: `Rebuild it, and never drop it: ${rebuild}` };

@@ -1,6 +1,6 @@
 import type { Doubt } from './shared/doubt.ts';
 import type { Estimate, Method } from './table-bloat.estimate.ts';
-import type { TableLook } from './table-bloat.gather.ts';
+import type { Candidate, TableLook } from './table-bloat.gather.ts';
 
 /** A table as people know it: with what lies outside its rows, and with its partitions. */
 export interface WholeTable {
@@ -12,6 +12,8 @@ export interface WholeTable {
   deadRows: number;
   /** 0 of a table that has none. */
   partitions: number;
+  /** What tells it from its successor, and its vacuum from the next; null of a table with partitions. */
+  itself: Pick<Candidate, 'file' | 'vacuumedAt'> | null;
   bloat:
     | { confidence: 'measured' | 'estimated'; method: Method; reclaimableBytes: number }
     | { confidence: 'unknown'; doubt: Doubt };
@@ -45,6 +47,7 @@ function fold(looks: readonly TableLook[]): WholeTable | null {
     sizeBytes: pages * blockSize,
     deadRows: looks.reduce((sum, { candidate }) => sum + candidate.deadRows, 0),
     partitions: rootOid === oid ? 0 : looks.length,
+    itself: rootOid === oid ? { file: first.candidate.file, vacuumedAt: first.candidate.vacuumedAt } : null,
     bloat: foldBloat(heaps, pages, blockSize),
   };
 }

@@ -11,6 +11,7 @@ export interface Candidate {
   oid: number;
   schema: string;
   name: string;
+  file: string;
   qualified: string;
   rootOid: number;
   rootSchema: string;
@@ -30,6 +31,8 @@ export interface Candidate {
   changesSinceAnalyze: number;
   isAnalyzed: boolean;
   isVacuumed: boolean;
+  /** By hand, in microseconds as text; 0 is never. */
+  vacuumedAt: string;
   isToastVacuumed: boolean;
 }
 

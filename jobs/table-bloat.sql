@@ -3,7 +3,7 @@ with
   -- No table is opened: sizes are those of the last vacuum or analyze.
   tables as materialized (
     select
-      c.oid, c.relname, c.relnamespace, c.relkind, c.relpages, c.reltuples, c.reltoastrelid, c.reloptions,
+      c.oid, c.relname, c.relnamespace, c.relkind, c.relpages, c.reltuples, c.reltoastrelid, c.reloptions, c.relfilenode,
       coalesce(t.relpages, 0) as toast_pages,
       coalesce(t.reltuples, 0) as toast_rows,
       case when c.relispartition then pg_catalog.pg_partition_root(c.oid)::oid else c.oid end as root
@@ -40,6 +40,7 @@ select
   c.oid,
   n.nspname::text as schema,
   c.relname::text as name,
+  c.relfilenode::text as file,
   pg_catalog.format('%I.%I', n.nspname, c.relname) as qualified,
   c.root as "rootOid",
   rn.nspname::text as "rootSchema",
@@ -64,6 +65,8 @@ select
   greatest(
     pg_catalog.pg_stat_get_last_vacuum_time(c.oid), pg_catalog.pg_stat_get_last_autovacuum_time(c.oid)
   ) is not null as "isVacuumed",
+  coalesce((extract(epoch from pg_catalog.pg_stat_get_last_vacuum_time(c.oid)) * 1000000)::bigint, 0)::text
+    as "vacuumedAt",
   greatest(
     pg_catalog.pg_stat_get_last_vacuum_time(c.reltoastrelid),
     pg_catalog.pg_stat_get_last_autovacuum_time(c.reltoastrelid)

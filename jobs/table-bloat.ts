@@ -1,5 +1,6 @@
 import { defineJob, type JudgeContext } from '../src/detect/job.ts';
-import type { Judged, Unjudged } from '../src/model.ts';
+import type { Judged, Offer, Unjudged } from '../src/model.ts';
+import { tableParams } from './shared/relations.ts';
 import { count, inWords } from './shared/sessions.ts';
 import { inBytes } from './shared/sizes.ts';
 import { groupUnknown } from './shared/unjudged.ts';
@@ -90,9 +91,18 @@ function judgeTable(table: WholeTable, bloat: KnownBloat, horizon: Horizon | nul
     summary: [why, whatVacuumDoes(deadRows), holder, rebuildAdvice].filter(Boolean).join('\n'),
     subject: { kind: 'table', schema, name, oid, table: qualified },
     facts: { why, sizeBytes, reclaimableBytes, bloatRatio, method, confidence, deadRows, partitions, heldBy: holder },
-    runbooks: [],
+    runbooks: holder === null ? offersFor(table) : [],
     impact: null,
   };
+}
+
+/** Partitions are vacuumed one by one, by what vacuum-debt finds of each. */
+function offersFor(table: WholeTable): Offer[] {
+  const { qualified, deadRows, itself } = table;
+  if (itself === null || deadRows === 0) return [];
+  const { file, vacuumedAt } = itself;
+  const does = `makes the space of ${count(Math.round(deadRows), 'dead row')} of ${qualified} usable again for new rows; nothing is lost, and the file stays as large.`;
+  return [{ name: 'vacuum-table', params: { ...tableParams({ ...table, file }), vacuumed_at: vacuumedAt }, does }];
 }
 
 const howKnown: Readonly<Record<KnownBloat['method'], string>> = {

@@ -8,6 +8,7 @@ with
       o.oid is not null as is_toast,
       coalesce(o.oid, c.oid) as owner_oid,
       coalesce(o.relname, c.relname) as owner_name,
+      coalesce(o.relfilenode, c.relfilenode) as owner_file,
       coalesce(o.relnamespace, c.relnamespace) as owner_schema,
       coalesce(o.relkind, c.relkind) as owner_kind,
       -- A TOAST table without options of its own goes by those of its table.
@@ -125,6 +126,10 @@ select
   d.owner_oid as oid,
   n.nspname::text as schema,
   d.owner_name::text as name,
+  d.owner_file::text as file,
+  -- By hand, whoever did it; of the table whose TOAST table this may be.
+  coalesce((extract(epoch from pg_catalog.pg_stat_get_last_vacuum_time(d.owner_oid)) * 1000000)::bigint, 0)::text
+    as "vacuumedAt",
   pg_catalog.format('%I.%I', n.nspname, d.owner_name) as table,
   d.is_toast as "isToast",
   d.dead as "deadRows",

@@ -1,5 +1,6 @@
 import { defineJob, type JudgeContext } from '../src/detect/job.ts';
-import type { Judged, Unjudged } from '../src/model.ts';
+import type { Judged, Offer, Unjudged } from '../src/model.ts';
+import { firstOwnOid, tableParams } from './shared/relations.ts';
 import { count, inWords } from './shared/sessions.ts';
 import { inBytes } from './shared/sizes.ts';
 
@@ -8,6 +9,9 @@ export interface Debt {
   oid: number;
   schema: string;
   name: string;
+  file: string;
+  /** By hand, in microseconds as text; 0 is never. */
+  vacuumedAt: string;
   /** As SQL writes it; of TOAST, the table whose values are in it. */
   table: string;
   isToast: boolean;
@@ -79,6 +83,7 @@ function judgeDebt(debt: Debt, limits: Context['thresholds'], node: Context['nod
   if (!rows) return null;
   const { schema, name, oid, table, isToast } = debt;
   const cause = causeOf(debt, rows, node.seesAll);
+  const { file, vacuumedAt, ...facts } = debt;
   const what = isToast ? `the TOAST table of ${table}` : `table ${table}`;
   return {
     database: null,
@@ -87,8 +92,8 @@ function judgeDebt(debt: Debt, limits: Context['thresholds'], node: Context['nod
     title: `${what} is overdue for vacuum: ${titles[cause]}`,
     summary: [describe(debt, rows), say(cause, debt)].join('\n'),
     subject: { kind: 'table', schema, name, oid, table },
-    facts: { cause, rows, ...debt },
-    runbooks: [],
+    facts: { cause, rows, ...facts },
+    runbooks: node.seesAll ? offersFor(debt, rows) : [],
     impact: null,
   };
 }
@@ -100,13 +105,28 @@ function overdueOf(debt: Debt, { overduePercent, minRows }: Context['thresholds'
   return insertedRows !== null && insertLimit !== null && isPast(insertedRows, insertLimit) ? 'inserted' : null;
 }
 
+/** None while a vacuum is at it, nor where one would find nothing that it may remove. */
+function offersFor(debt: Debt, rows: 'dead' | 'inserted'): Offer[] {
+  const { table, oid, deadRows, vacuumedAt, sizeBytes } = debt;
+  if (debt.isBeingVacuumed || wasHeld(debt) || oid < firstOwnOid) return [];
+  const gains =
+    rows === 'dead'
+      ? `makes the space of ${count(deadRows, 'dead row')} usable again for new rows`
+      : 'marks pages that hold only old rows, so that index-only scans and the next vacuum skip them';
+  const does = `vacuums ${table}, ${inBytes(sizeBytes)}, as slowly as autovacuum would, and ${gains}; nothing is lost.`;
+  return [{ name: 'vacuum-table', params: { ...tableParams(debt), vacuumed_at: vacuumedAt }, does }];
+}
+
+/** Vacuumed while somebody held the horizon: what died or came since, the next vacuum has to leave as well. */
+function wasHeld({ holder, holderSeconds, vacuumedSecondsAgo }: Debt): boolean {
+  return holder !== null && vacuumedSecondsAgo !== null && vacuumedSecondsAgo <= (holderSeconds ?? 86_400);
+}
+
 /** The first that explains it. */
 function causeOf(debt: Debt, rows: 'dead' | 'inserted', seesAll: boolean): Cause {
-  const { isBeingVacuumed, isOn, isEnabled, workers, maxWorkers, vacuumedSecondsAgo, holder, holderSeconds } = debt;
+  const { isBeingVacuumed, isOn, isEnabled, workers, maxWorkers } = debt;
   if (isBeingVacuumed) return 'running';
-  // Vacuumed while somebody held the horizon, and the dead rows are still there.
-  const wasHeld = holder !== null && vacuumedSecondsAgo !== null && vacuumedSecondsAgo <= (holderSeconds ?? 86_400);
-  if (rows === 'dead' && wasHeld) return 'xmin';
+  if (rows === 'dead' && wasHeld(debt)) return 'xmin';
   if (!isOn) return 'off';
   if (!isEnabled) return 'off-here';
   if (!seesAll) return 'unseen';

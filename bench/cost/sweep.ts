@@ -90,6 +90,6 @@ function expectAnswers(name: string, text: string): void {
     return;
   }
   const { jobs } = JSON.parse(text) as { jobs: { job: string; status: string; reason: string | null }[] };
-  const failed = jobs.filter(({ status }) => status === 'error');
+  const failed = jobs.filter(({ status, reason }) => status === 'error' || reason?.includes('SQLSTATE'));
   if (failed.length > 0) throw new Error(failed.map(({ job, reason }) => `${job}: ${reason}`).join('\n'));
 }

@@ -3,6 +3,7 @@ import { type Config, isObserveOnly } from '../config/config.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import { countProblems, formatProblem } from '../config/problem.ts';
 import { explain } from '../errors.ts';
+import { loadLibrary } from '../remedy/library.ts';
 
 /** The last line of `config check`: what a right file amounts to, or how much is wrong with it. */
 export function summarize(file: string, { config, problems }: Loaded): string {
@@ -11,11 +12,12 @@ export function summarize(file: string, { config, problems }: Loaded): string {
   return [`${file} is valid: ${describe(config)}`, count].filter((part) => part !== '').join('; ');
 }
 
-/** `pgorderly config check`: 0 if the file may be used, 1 if it has errors. */
-export function checkConfig(file: string): 0 | 1 {
+/** `pgorderly config check`: 0 if the file, and the runbooks that it names, may be used; 1 if there are errors. */
+export async function checkConfig(file: string): Promise<0 | 1> {
   try {
     const loaded = loadConfig(file, { env: process.env, jobs });
     for (const problem of loaded.problems) console.log(formatProblem(problem));
+    if (loaded.config) await loadLibrary(loaded.config.runbooks);
     console.log(summarize(file, loaded));
     return loaded.config ? 0 : 1;
   } catch (error) {

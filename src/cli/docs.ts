@@ -6,6 +6,7 @@ import { configReference } from '../config/docs.ts';
 import type { AnyJob, Threshold } from '../detect/job.ts';
 import { errorCodes } from '../errors.ts';
 import { loadRunbooks, runbooksFolder } from '../remedy/library.ts';
+import { describeType } from '../remedy/params.ts';
 import type { Runbook } from '../remedy/runbook.ts';
 
 const folder = fileURLToPath(import.meta.resolve('#package/docs'));
@@ -59,7 +60,7 @@ function jobTable(): string {
   const rows = jobs.map((job) => {
     const { name, title, delivery, schedule } = job;
     const files = statementFiles(job).length;
-    const cells = [`[${name}](#${name})`, title, delivery, `\`${schedule}\``, places[job.scope], loginOf(job), files];
+    const cells = [`[${name}](#${name})`, title, delivery, `\`${schedule}\``, placeOf(job), loginOf(job), files];
     return `| ${cells.join(' | ')} |`;
   });
   return [
@@ -75,6 +76,10 @@ const places: Readonly<Record<AnyJob['scope'], string>> = {
   target: 'each node, judged together',
   database: 'each database, once for the cluster',
 };
+
+function placeOf(job: AnyJob): string {
+  return job.scope === 'database' && job.isAskedEverywhere ? 'each database, on every node' : places[job.scope];
+}
 
 function loginOf({ needs }: AnyJob): string {
   if (needs === 'table-statistics') return '`pg_read_all_data`, or pgstattuple';
@@ -109,9 +114,7 @@ function needOf({ scope, needs }: AnyJob): string {
 
 function sourceOf(job: AnyJob): string {
   const files = statementFiles(job).map((file) => `[${file}](../jobs/${file})`);
-  return files.length > 0
-    ? `Asks ${places[job.scope]}: ${files.join(', ')}`
-    : 'Goes by what each server says of itself';
+  return files.length > 0 ? `Asks ${placeOf(job)}: ${files.join(', ')}` : 'Goes by what each server says of itself';
 }
 
 /** Which of them are asked depends on what is there; some are asked of each object that is worth it. */
@@ -131,7 +134,9 @@ function describeRunbook({
   undo,
   for: jobNames,
 }: Runbook): string {
-  const rows = Object.entries(params).map(([param, { type, about }]) => `| \`${param}\` | ${type} | ${about} |`);
+  const rows = Object.entries(params).map(
+    ([name, param]) => `| \`${name}\` | ${describeType(name, param)} | ${param.about} |`,
+  );
   return [
     `## ${name}`,
     '',

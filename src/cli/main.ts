@@ -88,11 +88,12 @@ function addRunbooks(program: Command): void {
   command
     .command('list', { isDefault: true })
     .description('list them, with their parameters')
+    .option('--config <file>', 'with those of its own folder')
     .allowExcessArguments()
-    .action((_, { args }: Command) => {
+    .action((options, { args }: Command) => {
       // The default command takes every word that is no other, also a mistyped one.
       if (args.length > 0) command.error(`error: unknown command '${args[0]}': there are list and check`);
-      return print(async () => [await (await import('./runbooks.ts')).listRunbooks()]);
+      return print(async () => [await (await import('./runbooks.ts')).listRunbooks(options)]);
     });
   command
     .command('check')
@@ -100,7 +101,7 @@ function addRunbooks(program: Command): void {
     .argument('[folder]')
     .action((folder?: string) =>
       end(async () => {
-        const { lines, exitCode } = (await import('./runbooks.ts')).checkRunbooks(folder);
+        const { lines, exitCode } = await (await import('./runbooks.ts')).checkRunbooks(folder);
         console.log(lines.join('\n'));
         return exitCode;
       }),

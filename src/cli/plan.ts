@@ -5,7 +5,7 @@ import { createLog } from '../log.ts';
 import { openTarget } from '../open-target.ts';
 import { planByHand } from '../remedy/by-hand.ts';
 import type { RemedyContext } from '../remedy/context.ts';
-import { loadRunbooks, runbooksFolder } from '../remedy/library.ts';
+import { loadLibrary } from '../remedy/library.ts';
 import { type Preview, previewPlan } from '../remedy/preview.ts';
 import { previewLines } from '../remedy/preview-lines.ts';
 import { StateDatabase } from '../state/database.ts';
@@ -28,7 +28,7 @@ export async function plan(runbook: string, options: PlanOptions): Promise<0 | 1
   const targets = new Map(config.targets.map((target) => [target.name, openTarget(config, target, log)]));
   const context: RemedyContext = {
     pool: state.pool,
-    runbooks: await loadRunbooks(runbooksFolder),
+    runbooks: await loadLibrary(config.runbooks),
     jobs: new Map(),
     targets,
     recheck: () => Promise.reject(new Error('a plan by hand is of no alert')),
@@ -58,7 +58,7 @@ async function nobody(): Promise<void> {
 function readParams(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
-      const [, name, value] = /^([a-z_]+)=(.*)$/s.exec(pair) ?? [];
+      const [, name, value] = /^([a-z][a-z0-9_]*)=(.*)$/s.exec(pair) ?? [];
       if (name === undefined || value === undefined)
         throw new PgorderlyError('usage', `--param ${pair} is not name=value`, {
           hint: 'Such as --param index=shop.orders_created_at_idx.',

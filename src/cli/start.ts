@@ -2,13 +2,13 @@ import { jobs } from '../../jobs/index.ts';
 import { startService } from '../app.ts';
 import { readConfig } from '../config/load.ts';
 import { createLog } from '../log.ts';
-import { loadRunbooks, runbooksFolder } from '../remedy/library.ts';
+import { loadLibrary } from '../remedy/library.ts';
 
 /** Runs the service until SIGTERM or SIGINT; a second signal ends it at once. */
 export async function start(options: { config: string }): Promise<undefined> {
   const config = readConfig(options.config, { env: process.env, jobs });
   const log = createLog(config.log.level);
-  const service = await startService({ config, jobs, runbooks: await loadRunbooks(runbooksFolder), log });
+  const service = await startService({ config, jobs, runbooks: await loadLibrary(config.runbooks), log });
   const signal = await new Promise<NodeJS.Signals>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);

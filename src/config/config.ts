@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { AnyJob } from '../detect/job.ts';
 import { type Risk, type RunbookClass, risks, runbookClasses } from '../model.ts';
 import { endOf, type Freeze, type Window } from './hours.ts';
@@ -17,6 +18,8 @@ export interface Config {
   approvers: ReadonlyMap<string, readonly string[]>;
   policies: Record<Environment, Record<Risk, Policy | 'off'>>;
   targets: readonly TargetConfig[];
+  /** The folder of the user's own runbooks, absolute; null where there is none. */
+  runbooks: string | null;
   /** Every known job, by name. */
   jobs: ReadonlyMap<string, JobConfig>;
 }
@@ -85,8 +88,8 @@ export function isObserveOnly(target: TargetConfig): boolean {
   return target.nodes.every((node) => Object.keys(node.actions).length === 0);
 }
 
-/** The file, checked, with all defaults. */
-export function resolveConfig(file: ConfigFile, jobs: readonly AnyJob[]): Config {
+/** The file, checked, with all defaults; what is relative in it is so to `folder`. */
+export function resolveConfig(file: ConfigFile, jobs: readonly AnyJob[], folder: string): Config {
   const approvers = new Map(Object.entries(file.approvers));
   return {
     state: file.state,
@@ -100,6 +103,7 @@ export function resolveConfig(file: ConfigFile, jobs: readonly AnyJob[]): Config
       elsewhere: resolvePolicies(file.policies, 'elsewhere', approvers),
     },
     targets: file.targets.map(resolveTarget),
+    runbooks: file.runbooks === undefined ? null : resolve(folder, file.runbooks),
     jobs: new Map(jobs.map((job) => [job.name, resolveJob(job, findOwn(file.jobs, job.name))])),
   };
 }

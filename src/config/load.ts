@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { AnyJob } from '../detect/job.ts';
 import { codeOf, PgorderlyError } from '../errors.ts';
 import { findCautions } from './cautions.ts';
@@ -41,7 +42,7 @@ export function readConfig(file: string, options: LoadOptions): Config {
   throw new PgorderlyError('config-invalid', [`${file} has ${countProblems(problems)}:`, ...lines].join('\n'));
 }
 
-/** Pure, given `now`. `file` is only what the problems call it. */
+/** Pure, given `now`. `file` is what the problems call it, and where its folders are looked for. */
 export function parseConfig(written: string, options: LoadOptions & { file: string }): Loaded {
   const text = written.replace(/^\uFEFF/, '');
   const { document, faults, lines } = parseYaml(text);
@@ -73,7 +74,8 @@ export function parseConfig(written: string, options: LoadOptions & { file: stri
       .filter(({ path }) => !source.isBroken(path))
       .map((remark) => problemAt(remark.level, { ...remark, offset: source.offsetOf(remark.path, remark.on) })),
   ]);
-  const config = parsed.success && !isInvalid(problems) ? resolveConfig(parsed.data, options.jobs) : null;
+  const config =
+    parsed.success && !isInvalid(problems) ? resolveConfig(parsed.data, options.jobs, dirname(options.file)) : null;
   return { config, problems };
 }
 

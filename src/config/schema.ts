@@ -7,6 +7,7 @@ import {
   Duration,
   EnvironmentName,
   Flag,
+  Folder,
   Freeze,
   GroupName,
   HttpUrl,
@@ -169,6 +170,7 @@ export const ConfigFile = z.strictObject({
   approvers: Approvers.default({}),
   policies: Policies.prefault({}),
   targets: z.array(Target).min(1).describe('the PostgreSQL clusters that are watched'),
+  runbooks: Folder.optional().describe("a folder with your own runbooks, beside pgorderly's; relative to this file"),
   jobs: z.record(z.string(), JobSettings.prefault({})).meta({ key: 'job' }).default({}),
 });
 export type ConfigFile = z.infer<typeof ConfigFile>;

@@ -17,6 +17,7 @@ export interface ValueMeta {
 }
 
 export const Text = text('text', (value) => (value.trim() === '' ? emptyText : null));
+export const Folder = text('a folder', (value) => (value.trim() === '' ? emptyText : null));
 export const PostgresUrl = text('a postgres:// URL', postgresUrlFault).meta({ isSecret: true });
 export const RedisUrl = text('a redis:// URL', (url) => urlFault(url, ['redis', 'rediss'])).meta({ isSecret: true });
 export const HttpUrl = text('an http:// URL', (url) => urlFault(url, ['https', 'http'])).meta({ isSecret: true });

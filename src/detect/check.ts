@@ -5,7 +5,7 @@ import { checkDatabases } from './databases.ts';
 import { historyOf, type PlacedSample, placeSamples, type StoredSample } from './history.ts';
 import type { AnyJob, AnyPlaceJob, AnyTargetJob, JudgeContext, ProtectedBecause, TargetJudged } from './job.ts';
 import { checkNodes } from './nodes.ts';
-import type { CheckNode, Judge, Judgement, JudgeWhole, Seen } from './seen.ts';
+import type { CheckNode, Judge, JudgedPlace, Judgement, JudgeWhole, Seen } from './seen.ts';
 import { checkWhole } from './whole.ts';
 
 export type { CheckNode } from './seen.ts';
@@ -98,13 +98,13 @@ async function look(job: AnyJob, target: CheckTarget, known: Known): Promise<See
 
 /** Judges at the thresholds, and once more at the clearing level. */
 function judgeOf(job: AnyPlaceJob, target: CheckTarget, { thresholds, past, memory }: Known): Judge {
-  const judgeFacts = (facts: unknown, { node, probe, database }: Parameters<Judge>[1]): Judgement => {
+  const judgeFacts = (facts: unknown, { node, probe, database, elsewhere = [] }: JudgedPlace): Judgement => {
     const place = job.scope === 'database' ? database : node.name;
     const history = historyOf(past, place);
     if (job.remember) memory[place] = job.remember(facts, memory[place] ?? null, probe.serverNow);
     const context = { ...contextOf(target, node, probe, thresholds), history, memory: memory[place] };
-    const judged = job.judge(facts, context);
-    const lowered = job.judge(facts, { ...context, thresholds: scale(thresholds, job.clear.factor) });
+    const judged = job.judge(facts, context, elsewhere);
+    const lowered = job.judge(facts, { ...context, thresholds: scale(thresholds, job.clear.factor) }, elsewhere);
     const complete = (one: Judged): Finding => ({
       ...one,
       ...(job.scope === 'database' ? { database, fingerprint: `${database}.${one.fingerprint}` } : {}),
@@ -118,7 +118,7 @@ function judgeOf(job: AnyPlaceJob, target: CheckTarget, { thresholds, past, memo
       lingering: [...lowered.findings, ...(judged.lingering ?? [])].map(complete).filter(isShown),
       unjudged: judged.unjudged.map((one) => ({ node: node.name, ...one })),
       storms: (job.storms?.(facts, memory[place] ?? null) ?? []).map((storm) => ({ ...storm, node: node.name })),
-      samples: placeSamples(job.sample?.(facts, context) ?? [], place),
+      samples: placeSamples(job.sample?.(facts, context, elsewhere) ?? [], place),
     };
   };
   const refusal: Judge['refusal'] = (sqlState, node) => {
@@ -172,6 +172,7 @@ function contextOf(
       flavour: probe.flavour,
     },
     protectedBecause: target.protectedBecause,
+    isOneShot: target.readPast === undefined,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Coverage, Unjudged } from '../model.ts';
 import type { Probe, Reader } from '../targets/reader.ts';
 import type { Visit } from '../targets/slow-lane.ts';
 import { type BlindDatabase, groupBlind } from './blind-databases.ts';
+import { lookElsewhere, type ProbedNode } from './elsewhere.ts';
 import type { AnyPlaceJob } from './job.ts';
 import { type CheckNode, type Judge, type Judgement, type Seen, sawNothing } from './seen.ts';
 import { readStatement } from './statements.ts';
@@ -27,14 +28,15 @@ export async function checkDatabases(
   for (const { node, probe } of answers) if (probe) seen.probes.set(node.name, probe);
   const speaker = chooseSpeaker(answers);
   if ('reason' in speaker) {
-    seen.errors.push(...answers.flatMap(({ error }) => error ?? []));
+    seen.errors.push(...answers.flatMap(({ node, error }) => (error === null ? [] : `${node.name}: ${error}`)));
     if (seen.probes.size > 0) seen.unjudged.push(speaker);
     return seen;
   }
+  const others = job.isAskedEverywhere ? answers.filter(({ node }) => node !== speaker.node) : [];
   try {
     await (speaker.node.lane
-      ? visitAll({ job, thresholds, judge, isChosen, seen }, speaker)
-      : visitOwn({ job, thresholds, judge, seen }, speaker));
+      ? visitAll({ job, thresholds, judge, isChosen, seen, others }, speaker)
+      : visitOwn({ job, thresholds, judge, seen, others }, speaker));
   } catch (error) {
     if (!(error instanceof PgorderlyError)) throw error;
     seen.errors.push(`${speaker.node.name}: ${error.message}`);
@@ -47,19 +49,17 @@ interface Speaker {
   probe: Probe;
 }
 
-type Answer = { node: CheckNode; probe: Probe | null; error: string | null };
-
-async function probeNode(node: CheckNode): Promise<Answer> {
+async function probeNode(node: CheckNode): Promise<ProbedNode> {
   try {
     return { node, probe: await node.reader.probe(), error: null };
   } catch (error) {
     if (!(error instanceof PgorderlyError)) throw error;
-    return { node, probe: null, error: `${node.name}: ${error.message}` };
+    return { node, probe: null, error: error.message };
   }
 }
 
 /** Catalogs are the same on all nodes of a cluster: the primary's are asked, so that nothing is found twice. */
-function chooseSpeaker(answers: readonly Answer[]): Speaker | Unjudged {
+function chooseSpeaker(answers: readonly ProbedNode[]): Speaker | Unjudged {
   const known = answers.flatMap(({ node, probe }) => (probe ? [{ node, probe }] : []));
   const primaries = known.filter(({ probe }) => !probe.inRecovery);
   const [primary] = primaries;
@@ -83,18 +83,27 @@ interface Look {
   thresholds: Record<string, number>;
   judge: Judge;
   seen: Seen;
+  /** The other nodes, where they are to be asked too. */
+  others: readonly ProbedNode[];
 }
 
 async function visitAll(
-  { job, thresholds, judge, isChosen, seen }: Look & { isChosen: (database: string) => boolean },
+  { job, thresholds, judge, isChosen, seen, others }: Look & { isChosen: (database: string) => boolean },
   { node, probe }: Speaker,
 ): Promise<void> {
   const all = await node.reader.databases(probe.flavour);
   const chosen = all.filter(({ name }) => isChosen(name));
   const open = chosen.filter(({ mayConnect }) => mayConnect).map(({ name }) => name);
-  const look = async (reader: Reader, database: string) =>
-    judge(await gather({ job, thresholds }, reader), { node, probe, database });
-  const visits = (await node.lane?.visit(job.name, open, look)) ?? [];
+  const look = (reader: Reader) => gather({ job, thresholds }, reader);
+  const [looks = [], elsewhere] = await Promise.all([
+    node.lane?.visit(job.name, open, look),
+    lookElsewhere(others, { visitor: job.name, databases: open, look }),
+  ]);
+  const visits = looks.map((visit): Visit<Judgement> => {
+    if (visit.outcome !== 'seen') return visit;
+    const { database, value } = visit;
+    return { ...visit, value: judge(value, { node, probe, database, elsewhere: elsewhere(database) }) };
+  });
   const blind: BlindDatabase[] = [
     ...chosen.filter(({ mayConnect }) => !mayConnect).map(({ name }) => barred(name, probe.role)),
     ...visits.flatMap(blindnessOf),
@@ -106,9 +115,14 @@ async function visitAll(
 }
 
 /** Over the one warm connection: from a terminal, where one database was named. */
-async function visitOwn({ job, thresholds, judge, seen }: Look, { node, probe }: Speaker): Promise<void> {
+async function visitOwn({ job, thresholds, judge, seen, others }: Look, { node, probe }: Speaker): Promise<void> {
   const { database } = probe;
-  const judged = judge(await gather({ job, thresholds }, node.reader), { node, probe, database });
+  const look = (reader: Reader) => gather({ job, thresholds }, reader);
+  const [facts, elsewhere] = await Promise.all([
+    look(node.reader),
+    lookElsewhere(others, { visitor: job.name, databases: [database], look }),
+  ]);
+  const judged = judge(facts, { node, probe, database, elsewhere: elsewhere(database) });
   add(seen, judged);
   seen.unjudged.push(...judged.unjudged);
   const only = judged.unjudged.length > 0 ? [] : [database];

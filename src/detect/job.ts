@@ -50,6 +50,8 @@ export interface JudgeContext<T extends Thresholds, M = never> {
   memory?: M | undefined;
   /** What `sample` gave here before, oldest first: of a series, or of one object of it. Empty at a check from a terminal. */
   history(series: string, object?: string): readonly Point[];
+  /** From a terminal: nothing was kept before it, and nothing of it will be. */
+  isOneShot?: boolean;
 }
 
 export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> {
@@ -78,6 +80,11 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
   /** Facts for the judge, at these thresholds and at the clearing level; the rows of `jobs/<name>.sql` where it is left out. */
   gather?(ask: Ask, thresholds: { readonly [K in keyof T]: number }, askIn: AskIn): Promise<F>;
   /**
+   * Of scope database: the same is gathered of that database on each other node, so that `sample` and `judge`, which
+   * speak for the cluster, know what only a standby knows.
+   */
+  isAskedEverywhere?: true;
+  /**
    * Pure: what the next check of the same place should know of this one. It is stored with the check, as JSON, so that
    * replicas may take turns; `before` is null at the first check and for a check from a terminal.
    */
@@ -85,13 +92,15 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
   /** Pure: what of this is a storm, the worst first. While there is one, the job is asked more often than scheduled. */
   storms?(facts: F, memory: M | null): Storm[];
   /** Figures to keep for the judges to come, of the place that was asked. Pure. */
-  sample?(facts: F, context: JudgeContext<T, M>): Sample[];
+  sample?(facts: F, context: JudgeContext<T, M>, elsewhere?: readonly NodeAnswer<F>[]): Sample[];
   /** How far back the judge looks; without it no history is read. */
   history?: { days: number };
   /** Pure: no clock, no database, no memory but what it is handed. */
   judge(
     facts: F,
     context: JudgeContext<T, M>,
+    /** What the other nodes answered, of a job that asks them. */
+    elsewhere?: readonly NodeAnswer<F>[],
   ): {
     findings: Judged[];
     unjudged: Unjudged[];

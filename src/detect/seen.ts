@@ -2,7 +2,7 @@ import type { Coverage, Finding, Storm, Unjudged } from '../model.ts';
 import type { Probe, Reader } from '../targets/reader.ts';
 import type { SlowLane } from '../targets/slow-lane.ts';
 import type { PlacedSample } from './history.ts';
-import type { NodeAnswer } from './job.ts';
+import type { NodeAnswer, NodeRole } from './job.ts';
 
 export interface CheckNode {
   name: string;
@@ -20,8 +20,16 @@ export interface Judgement {
   samples: PlacedSample[];
 }
 
+export interface JudgedPlace {
+  node: CheckNode;
+  probe: Probe;
+  database: string;
+  /** Of the other nodes, for a job that asks them too. */
+  elsewhere?: readonly NodeAnswer<unknown>[];
+}
+
 export interface Judge {
-  (facts: unknown, at: { node: CheckNode; probe: Probe; database: string }): Judgement;
+  (facts: unknown, at: JudgedPlace): Judgement;
   /** What it means that a node refused the connection, by SQLSTATE. */
   refusal(sqlState: string | null, node: CheckNode): Finding | null;
 }
@@ -36,6 +44,11 @@ export interface Seen extends Judgement {
   probes: Map<string, Probe>;
   /** How many were looked into; null for a job that doesn't look into each. */
   databases: number | null;
+}
+
+export function roleOf(probe: Probe): NodeRole {
+  const { inRecovery: isStandby, systemIdentifier, timeline, role: login, seesAll, flavour } = probe;
+  return { isStandby, systemIdentifier, timeline, login, seesAll, flavour };
 }
 
 export function sawNothing(): Seen {

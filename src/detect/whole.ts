@@ -2,7 +2,7 @@ import { PgorderlyError } from '../errors.ts';
 import type { Coverage, Unjudged } from '../model.ts';
 import type { Probe } from '../targets/reader.ts';
 import type { AnyTargetJob, NodeAnswer } from './job.ts';
-import { type CheckNode, type JudgeWhole, type Seen, sawNothing } from './seen.ts';
+import { type CheckNode, type JudgeWhole, roleOf, type Seen, sawNothing } from './seen.ts';
 import { readStatement } from './statements.ts';
 
 /** Asks each node at once, on its warm connection, and judges what they said together. */
@@ -28,8 +28,7 @@ async function askNode(job: AnyTargetJob, { name, reader }: CheckNode): Promise<
   try {
     const probe = await reader.probe();
     asked.probe = probe;
-    const { inRecovery: isStandby, systemIdentifier, timeline, role: login, seesAll, flavour } = probe;
-    const role = { isStandby, systemIdentifier, timeline, login, seesAll, flavour };
+    const role = roleOf(probe);
     asked.answer.role = role;
     const ask = (statement?: string, params?: readonly unknown[]) =>
       reader.ask(readStatement(job.name, statement), params);

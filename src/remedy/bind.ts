@@ -1,8 +1,10 @@
 import { PgorderlyError } from '../errors.ts';
 import { type Fence, type StepName, stepNames } from './fences.ts';
+
 import { checkValues } from './params.ts';
-import { quoteIdentifier, quoteLiteral, scan } from './psql.ts';
+import { render } from './psql.ts';
 import type { Runbook, Step } from './runbook.ts';
+import { takes } from './typed.ts';
 
 /**
  * The steps of a runbook for one server, parameters rendered as psql would: `serverVersion` is server_version_num.
@@ -11,9 +13,8 @@ import type { Runbook, Step } from './runbook.ts';
 export function bind(runbook: Runbook, params: Readonly<Record<string, string>>, serverVersion: number): Step[] {
   const problems = checkValues(runbook.params, params);
   if (problems.length > 0) {
-    const names = Object.entries(runbook.params).map(([name, { type }]) => `${name}=<${type}>`);
     throw new PgorderlyError('param-invalid', `${runbook.name}: ${problems.join('; ')}`, {
-      hint: names.length > 0 ? `It takes ${names.join(' ')}.` : 'It takes no parameters.',
+      hint: takes(runbook.params),
     });
   }
   const major = Math.floor(serverVersion / 10_000);
@@ -35,14 +36,4 @@ function fencesFor(runbook: Runbook, step: StepName, major: number): Fence[] {
     throw new PgorderlyError('server-unsupported', `${runbook.name} has no ${step} for PostgreSQL ${major}`);
   const highest = Math.max(...fitting.map(({ versions }) => versions.from));
   return fitting.filter(({ versions }) => versions.from === highest);
-}
-
-function render(sql: string, params: Readonly<Record<string, string>>): string {
-  const pieces = [...scan(sql)].map((piece) => {
-    const isVariable = piece.kind === 'literal' || piece.kind === 'identifier' || piece.kind === 'bare';
-    const value = isVariable ? params[piece.name] : undefined;
-    if (value === undefined || piece.kind === 'bare') return value ?? piece.text;
-    return piece.kind === 'literal' ? quoteLiteral(value) : quoteIdentifier(value);
-  });
-  return pieces.join('');
 }

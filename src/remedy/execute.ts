@@ -10,6 +10,7 @@ import type { RemedyContext, RemedyNode, RemedyTarget } from './context.ts';
 import { estimateAct, watchdogSeconds } from './estimate.ts';
 import { describeEvidence, type Evidence, readEvidence } from './evidence.ts';
 import { type Figures, readFigures } from './figures.ts';
+import { probeFirstLock } from './first-lock.ts';
 import { readUndo } from './follow-up.ts';
 import { runGuards } from './guard.ts';
 import { keepLease } from './keep-lease.ts';
@@ -53,6 +54,8 @@ export async function executeRun(context: RemedyContext, id: number): Promise<vo
     const before = await readBefore(started);
     const control = isLasting(plan) ? await openControl({ url: place.url, run, plan }) : null;
     if (control) open.push(control);
+    const inTheWay = await probeFirstLock(session, plan);
+    if (inTheWay !== null) return await refuse(context, run, inTheWay);
     await session.prepareAct(plan);
     if (!(await announceAct(context, run, before))) return;
     isSent = true;

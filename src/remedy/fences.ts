@@ -1,8 +1,7 @@
 import type { Code, Nodes } from 'mdast';
 import { suggest } from '../config/nearest.ts';
 import type { Problem } from './front-matter.ts';
-import { type Params, variablesOf } from './params.ts';
-import { scan } from './psql.ts';
+import { isBlank, type Piece, scan } from './psql.ts';
 
 export const stepNames = ['precondition', 'evidence', 'act', 'progress', 'verify', 'cleanup', 'undo'] as const;
 export type StepName = (typeof stepNames)[number];
@@ -68,77 +67,32 @@ function readStatement(text: string, line: number, problems: Problem[]): string 
   let end: number | null = null;
   for (const piece of scan(text)) {
     const at = line + 1 + text.slice(0, piece.at).split('\n').length - 1;
-    const isMore = end !== null && !/^(\s|--|\/\*)/.test(piece.text);
-    if (piece.kind === 'semicolon') end ??= piece.at;
-    if (piece.kind === 'unterminated')
-      problems.push({ line: at, message: `${piece.text.slice(0, 2).trim()} is opened and never closed` });
-    else if (piece.kind === 'backslash') problems.push({ line: at, message: "psql's own commands (\\…) are not run" });
-    else if (isMore) {
+    if (end !== null && !isBlank(piece.text)) {
       problems.push({ line: at, message: 'a second statement; one fence is one statement' });
       break;
     }
+    if (piece.kind === 'semicolon') end = piece.at;
+    const message = notForUs(piece);
+    if (message) problems.push({ line: at, message });
   }
-  const sql = text.slice(0, end ?? text.length).trim();
+  const sql = trim(text.slice(0, end ?? text.length));
   if (sql === '') problems.push({ line, message: 'the fence is empty' });
   return sql;
 }
 
-/** `params` is null where the front matter is too wrong to tell them. */
-export function checkFences(fences: readonly Fence[], params: Params | null, problems: Problem[]): void {
-  checkSteps(fences, problems);
-  if (params) checkParams(params, fences, problems);
+/** Why we could not send what psql would. */
+function notForUs({ kind, text }: Piece): string | null {
+  if (kind === 'unterminated') return `${text.slice(0, 2).trim()} is opened and never closed`;
+  if (kind === 'backslash') return "psql's own commands (\\…) are not run";
+  if (kind === 'defined') return `psql replaces ${text} by TRUE or FALSE; a parameter is always there`;
+  // Where standard_conforming_strings is off, it ends elsewhere: for psql, and for the server.
+  const isAmbiguous = kind === 'text' && text.startsWith("'") && text.includes('\\');
+  return isAmbiguous ? "a backslash in a plain string is read in two ways; write E'…' and double it" : null;
 }
 
-function checkSteps(fences: readonly Fence[], problems: Problem[]): void {
-  for (const step of ['precondition', 'act', 'verify'] as const) {
-    if (!fences.some((fence) => fence.step === step))
-      problems.push({ line: 1, message: `there is no fence "sql ${step}"` });
-  }
-  // Several acts are carried out one after the other; of each other step there is one.
-  const single = fences.filter((fence) => fence.step !== 'act');
-  for (const [index, fence] of single.entries()) {
-    const twin = single
-      .slice(0, index)
-      .find((one) => one.step === fence.step && one.versions.from === fence.versions.from);
-    if (twin)
-      problems.push({
-        line: fence.line,
-        message: `a second ${fence.step} for the same versions as on line ${twin.line}`,
-      });
-  }
-}
-
-function checkParams(params: Params, fences: readonly Fence[], problems: Problem[]): void {
-  const used = new Set<string>();
-  const variables = variablesOf(params);
-  for (const fence of fences) {
-    for (const piece of scan(fence.sql)) {
-      if (piece.kind !== 'literal' && piece.kind !== 'identifier' && piece.kind !== 'bare') continue;
-      const line = fence.line + fence.sql.slice(0, piece.at).split('\n').length;
-      const message = misuse(piece, variables);
-      if (message) problems.push({ line, message });
-      used.add(piece.name);
-    }
-  }
-  const unused = Object.entries(params)
-    .filter(([name, param]) => [...variablesOf({ [name]: param }).keys()].every((variable) => !used.has(variable)))
-    .map(([name]) => name);
-  for (const name of unused) problems.push({ line: 1, message: `the parameter ${name} is used by no fence` });
-}
-
-function misuse(piece: { kind: string; name: string }, variables: ReturnType<typeof variablesOf>): string | null {
-  const { kind, name } = piece;
-  const type = variables.get(name);
-  const isPasted = type === 'definition';
-  if (kind === 'bare' && type && !isPasted) return `:${name} would be pasted as it is; write :'${name}' or :"${name}"`;
-  // An array's slice such as [1:2] looks like a variable to psql too; it leaves what it does not know as it is.
-  if (kind === 'bare') return null;
-  const hint = suggest(name, [...variables.keys()]);
-  if (!type) return `the parameter ${name} is not declared in params${hint ? `; ${hint}` : ''}`;
-  if (isPasted) return `${name} is a statement; write :${name}`;
-  return kind === 'identifier' && type !== 'identifier'
-    ? `:"${name}" is a name, but ${name} is declared as ${type}`
-    : null;
+/** As psql does it, which knows fewer kinds of space than JavaScript. */
+function trim(sql: string): string {
+  return sql.replace(/^[ \t\n\r\f\v]+|[ \t\n\r\f\v]+$/g, '');
 }
 
 export function lineOf(node: Nodes): number {

@@ -30,6 +30,8 @@ export async function stillTrue({ session, plan }: GuardInput): Promise<Verdict 
   const sql = sqlOf(plan, 'precondition');
   if (sql === null) return null;
   const { rows } = await session.query(sql);
+  const whyNot = rows[0]?.['why_not'];
+  if (typeof whyNot === 'string') return no(whyNot);
   if (relationOf(plan)) return rows.length > 0 ? yes('its precondition holds') : no(whyNotTrue(plan));
   return rows.length > 0 ? yes('still the same backend and transaction') : no(await whyChanged(session, plan));
 }

@@ -56,5 +56,7 @@ const backlogSql = `
   select (select max(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), r.replay_lsn))
           from pg_catalog.pg_stat_replication r) as lag,
     (select max(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn))
-     from pg_catalog.pg_replication_slots s) as kept
+     from pg_catalog.pg_replication_slots s
+     -- Before 13 there is no such column, and no slot is given up.
+     where pg_catalog.to_jsonb(s) ->> 'wal_status' is distinct from 'lost') as kept
   where not pg_catalog.pg_is_in_recovery()`;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { bind } from './bind.ts';
-import type { RelationIdentity } from './params.ts';
+import { type RelationIdentity, relationIn } from './params.ts';
 import type { Policy } from './policy.ts';
 import type { Runbook, Step, StopWhen } from './runbook.ts';
 
@@ -102,12 +102,7 @@ export function subjectOf(plan: Plan): string {
 
 /** The relation that a plan is about, and its table by oid; null where it is about none. */
 export function relationOf({ params }: Pick<Plan, 'params'>): RelationIdentity | null {
-  const name = Object.keys(params)
-    .find((key) => key.endsWith('_oid'))
-    ?.slice(0, -'_oid'.length);
-  if (name === undefined) return null;
-  const part = (key: string) => params[`${name}_${key}`] ?? '';
-  return { schema: part('schema'), name: part('name'), oid: part('oid'), file: part('file'), table: part('table') };
+  return relationIn(params);
 }
 
 /** The table that a plan works on, within its target; null for a plan about none. */

@@ -2,7 +2,8 @@ import { fromMarkdown } from 'mdast-util-from-markdown';
 import { frontmatterFromMarkdown } from 'mdast-util-frontmatter';
 import { frontmatter } from 'micromark-extension-frontmatter';
 import type { Risk, RunbookClass } from '../model.ts';
-import { checkFences, type Fence, lineOf, readFences, type StepName } from './fences.ts';
+import { checkFences } from './fence-checks.ts';
+import { type Fence, lineOf, readFences, type StepName } from './fences.ts';
 import { type FrontMatter, parseFrontMatter } from './front-matter.ts';
 import type { Params } from './params.ts';
 

@@ -109,7 +109,8 @@ describe('pgorderly runbooks', () => {
     const { code, out } = await pgorderly(['runbooks', 'list']);
     expect(code).toBe(0);
     expect(out).toContain('terminate-session  ');
-    expect(out).toContain('    pid (integer) ');
+    expect(out).toContain('    session (backend: pid, backend_start, xact_start) ');
+    expect(out).toContain('    least_waiters (integer, 0 unless told) ');
   });
 
   it('finds nothing wrong with its own', async () => {

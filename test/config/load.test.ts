@@ -14,6 +14,7 @@ describe('the minimal configuration', () => {
     expect(config).toEqual({
       state: { url: 'postgres://bot:state-pw@localhost/pgorderly' },
       queue: { redis: null },
+      runbooks: null,
       slack: { mode: 'socket', botToken: 'xoxb-bot', appToken: 'xapp-app', apiUrl: null },
       http: { host: '127.0.0.1', port: 8080 },
       log: { level: 'info' },
@@ -132,6 +133,15 @@ describe('reading a file', () => {
 
   it('returns the configuration', () => {
     expect(readConfig(write(minimal), { env, jobs }).targets).toHaveLength(1);
+  });
+
+  it('finds a folder of runbooks from where the file is', () => {
+    const runbooksOf = (line: string) => readConfig(write(`${minimal}${line}\n`), { env, jobs }).runbooks;
+    expect(runbooksOf('runbooks: my/runbooks')).toBe(join(folder, 'my/runbooks'));
+    expect(runbooksOf('runbooks: ../shared')).toBe(join(folder, '../shared'));
+    expect(runbooksOf('runbooks: /etc/${MON}')).toBe('/etc/mon-pw');
+    expect(() => runbooksOf("runbooks: ' '")).toThrow('11:11: error: " " is empty');
+    expect(() => runbooksOf('runbooks: [a]')).toThrow('expected a folder, found a list');
   });
 
   it('lists every problem in the error', () => {

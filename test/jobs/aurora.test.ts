@@ -10,6 +10,7 @@ import { majors, openDatabase, ownServer, standbyOf } from '../support/servers.t
 import { until } from '../support/wait.ts';
 import { pidOf } from './check-job.ts';
 import { checkNodes } from './check-nodes.ts';
+import { checkUse, pastOf } from './unused-past.ts';
 
 /** What Aurora refuses to tell; on a writer with wal_level = logical the first two work. */
 const refused = [
@@ -109,6 +110,23 @@ describe.each(heavy)('on an Aurora cluster of PostgreSQL %i', { timeout: 60_000 
     expect(gone.title).toBe('a session on the standby db-1 keeps vacuum from removing dead rows');
     await writer.run(makeReader('0'));
     expect(await look()).toMatchObject({ findings: [], unjudged: [] });
+  });
+
+  it('takes no index for unused while a reader is not watched, and finds it once all are', async () => {
+    const writer = await openDatabase(servers[0] as Server);
+    const reader = await openDatabase(servers[1] as Server);
+    await writer.run('create table parts as select generate_series(1, 1000) as a');
+    await writer.run('create index unused on parts (a)');
+    await until('the reader to know', async () => (await reader.run("select to_regclass('unused') as it")).rows[0].it);
+    const { samples } = await checkUse('postgres', both());
+    const past = pastOf(samples, 36);
+    const alone = (await checkUse('postgres', { writer: url(0) }, { past })).result;
+    expect(alone).toMatchObject({ outcome: 'cannot-judge', findings: [] });
+    expect(alone.unjudged[0]?.reason).toContain('queries on the standby db-1, listed by writer, are not known');
+    const { findings } = (await checkUse('postgres', both(), { past })).result;
+    expect(findings).toMatchObject([
+      { title: 'index public.unused is not used', facts: { nodes: ['writer', 'reader'] } },
+    ]);
   });
 
   it('judges who the writer is, and does not miss one that is not configured', async () => {

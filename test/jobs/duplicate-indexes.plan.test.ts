@@ -39,7 +39,8 @@ const anyIndex = fc
 const anyTable = fc.array(anyIndex, { maxLength: 12 }).map((indexes) =>
   indexes.map((one, at): IndexRow => {
     const name = `i${at}`;
-    return { ...one, oid: 1 + at, schema: 's', name, qualified: `s.${name}`, table: `s.t${one.tableOid}` };
+    const table = `s.t${one.tableOid}`;
+    return { ...one, oid: 1 + at, schema: 's', name, file: `${1 + at}`, qualified: `s.${name}`, table };
   }),
 );
 

@@ -13,6 +13,8 @@ const debt: Debt = {
   oid: 16_400,
   schema: 'public',
   name: 'orders',
+  file: '16401',
+  vacuumedAt: '0',
   table: 'public.orders',
   isToast: false,
   deadRows: 100_000,
@@ -58,6 +60,29 @@ describe('vacuum-debt', () => {
     ['held, but inserted rows', { ...old, deadRows: 0, insertedRows: 50_000, insertLimit: 20_000 }, 'cancelled'],
   ])('says why: %s', (_, changes, cause) => {
     expect(judge(changes)?.facts['cause']).toBe(cause);
+  });
+
+  const offered = (changes: Partial<Debt>) => judge(changes)?.runbooks.map(({ name, params }) => ({ name, params }));
+
+  it('offers a vacuum of the table that it was found for', () => {
+    const table = { table_schema: 'public', table_name: 'orders', table_oid: '16400', table_file: '16401' };
+    const params = { ...table, table_table: '16400', vacuumed_at: '7' };
+    expect(offered({ vacuumedAt: '7' })).toEqual([{ name: 'vacuum-table', params }]);
+    expect(offered({ isToast: true, vacuumedAt: '7' })).toEqual([{ name: 'vacuum-table', params }]);
+  });
+
+  test.each<[string, Partial<Debt>]>([
+    ['an old xmin keeps its rows', old],
+    ['an old xmin keeps what was inserted', { ...old, deadRows: 0, insertedRows: 50_000, insertLimit: 20_000 }],
+    ['one is at it', { isBeingVacuumed: true }],
+    ["the table is the server's own", { oid: 1_259 }],
+  ])('offers no vacuum where %s', (_, changes) => {
+    expect(offered(changes)).toEqual([]);
+  });
+
+  it('offers no vacuum where it cannot see who holds the xmin', () => {
+    const node = { ...context.node, seesAll: false };
+    expect(vacuumDebt.judge([debt], { ...context, node }).findings).toMatchObject([{ runbooks: [] }]);
   });
 
   it('does not judge by the counters of a standby', () => {

@@ -11,7 +11,7 @@ function runbookOf(act: string, params: string): Runbook {
 title: x
 for: [manual]
 risk: low
-class: signal
+class: settings
 node: any
 params: ${params}
 locks: none
@@ -41,7 +41,7 @@ select 'sixteen'
   return runbook;
 }
 
-const types = ['integer', 'text', 'identifier', 'microseconds'] as const;
+const types = ['integer', 'text', 'identifier', 'microseconds', 'duration', 'lsn'] as const;
 const oneOf = (type: (typeof types)[number]) => runbookOf("select :'x'", `{ x: { type: ${type}, about: x } }`);
 const sqlOf = (runbook: Runbook, params: Record<string, string>, version = 150_018) =>
   bind(runbook, params, version).find((step) => step.step === 'act')?.sql;
@@ -77,6 +77,21 @@ test.each<[(typeof types)[number], string, string | null]>([
   ['microseconds', '9223372036854775808', null],
   ['microseconds', '2026-01-01', null],
   ['microseconds', '1.5', null],
+  ['duration', '5min', "'5min'"],
+  ['duration', '100 ms', "'100 ms'"],
+  ['duration', '0', "'0'"],
+  ['duration', '5', null],
+  ['duration', '5m', null],
+  ['duration', '1.5h', null],
+  ['duration', '-1s', null],
+  ['duration', '5min; drop table x', null],
+  ['duration', 'infinity', null],
+  ['lsn', '16/B374D848', "'16/B374D848'"],
+  ['lsn', '0/0', "'0/0'"],
+  ['lsn', 'ffffffff/ffffffff', "'ffffffff/ffffffff'"],
+  ['lsn', '1/123456789', null],
+  ['lsn', '16-B374D848', null],
+  ['lsn', "0/0'", null],
   ['text', "o'brien \\ x", " E'o''brien \\\\ x'"],
   ['text', '', "''"],
   ['text', 'a\0b', null],
@@ -89,6 +104,24 @@ test.each<[(typeof types)[number], string, string | null]>([
   const runbook = oneOf(type);
   if (literal === null) expect(() => bind(runbook, { x: value }, 150_018)).toThrow(/^x: x is .*, expected /s);
   else expect(sqlOf(runbook, { x: value })).toBe(`select ${literal}`);
+});
+
+it('takes of a choice only what is among it', () => {
+  const runbook = runbookOf("select :'x'", '{ x: { type: enum, values: [auto, on, "it\'s"], about: x } }');
+  expect(sqlOf(runbook, { x: 'auto' })).toBe("select 'auto'");
+  expect(sqlOf(runbook, { x: "it's" })).toBe("select 'it''s'");
+  for (const x of ['', 'Auto', 'constructor', 'auto '])
+    expect(() => bind(runbook, { x }, 150_018)).toThrow(`x: x is "${x}", expected one of auto, on, it's`);
+});
+
+it('leaves out empty lines between words, as psql does, and keeps those of strings and comments', () => {
+  expect(sqlOf(runbookOf("select 'a\n\nb'\n\n\n-- c\n\n, 1 /*\n\n*/", '{}'), {})).toBe(
+    "select 'a\n\nb'\n-- c\n, 1 /*\n\n*/",
+  );
+});
+
+it('takes nothing for a parameter that an object has by itself', () => {
+  expect(sqlOf(runbookOf('select (array[1])[1:constructor]', '{}'), {})).toBe('select (array[1])[1:constructor]');
 });
 
 it('names every parameter that is missing, unknown or wrong at once, and says what it takes', () => {

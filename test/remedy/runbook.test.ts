@@ -10,7 +10,7 @@ const head = {
   title: 'title: End it',
   for: 'for: [lock-chains]',
   risk: 'risk: low',
-  class: 'class: signal',
+  class: 'class: settings',
   node: 'node: any',
   params: 'params: { pid: { type: integer, about: the process }, name: { type: identifier, about: a table } }',
   locks: 'locks: none',
@@ -39,7 +39,7 @@ it('reads a runbook', () => {
     name: 'end-it',
     title: 'End it',
     for: ['lock-chains'],
-    class: 'signal',
+    class: 'settings',
     stopWhen: null,
     limits: { statementMs: 2000, lockMs: 100, verifyMs: 60_000 },
     params: { pid: { type: 'integer' } },
@@ -62,6 +62,11 @@ test.each<[string, string, string]>([
     'did you mean "statement"?',
   ],
   ['a wrong choice', runbook({ class: 'class: signl' }), '5: class is "signl", not one of signal, maintain, ddl'],
+  [
+    'a signal to nobody in particular',
+    runbook({ class: 'class: signal', params: 'params: { name: { type: identifier, about: a table } }' }),
+    '5: class signal is about one session: params must have one of type backend',
+  ],
   ['a wrong type', runbook({ locks: 'locks: [a]' }), '8: locks must be text'],
   [
     'a wrong duration',
@@ -73,6 +78,60 @@ test.each<[string, string, string]>([
     runbook({ params: 'params: { pid: { type: int, about: x } }' }),
     '7: params.pid.type is "int", not one of integer, text',
   ],
+  [
+    'a key of another type of parameter',
+    runbook({ params: "params: { pid: { type: integer, values: ['1'], about: x } }" }),
+    '7: unknown key "params.pid.values"; known here: type, about, default',
+  ],
+  [
+    'an enum without values',
+    runbook({ params: 'params: { pid: { type: enum, values: [], about: x } }' }),
+    '7: params.pid.values is empty',
+  ],
+  [
+    'an enum with a value twice',
+    runbook({ params: 'params: { pid: { type: enum, values: [a, b, a], about: x } }' }),
+    '7: params.pid.values has a value twice',
+  ],
+  [
+    'a default of the wrong type',
+    runbook({ params: 'params: { pid: { type: duration, default: 5 minutes, about: x } }' }),
+    '7: params.pid.default is "5 minutes", expected a duration such as 100ms',
+  ],
+  [
+    'a default that is no choice',
+    runbook({ params: 'params: { pid: { type: enum, values: [a, b], default: c, about: x } }' }),
+    '7: params.pid.default is "c", expected one of a, b',
+  ],
+  [
+    'a backend that is not said to be a transaction or a statement',
+    runbook({ params: 'params: { name: { type: backend, about: x } }' }),
+    '7: params.name.identity is missing',
+  ],
+  [
+    'two parameters for one variable',
+    runbook({
+      params:
+        'params:\n  session: { type: backend, identity: transaction, about: x }\n  pid: { type: integer, about: x }',
+    }),
+    "9: params.pid and session both stand for :'pid'",
+  ],
+  [
+    'a second relation',
+    runbook({ params: 'params: { one: { type: relation, about: x }, name: { type: relation, about: x } }' }),
+    '7: params.name is a second relation',
+  ],
+  [
+    'a parameter that says where',
+    runbook({ params: 'params: { node: { type: text, about: x } }' }),
+    '7: params.node is where it runs; choose another name',
+  ],
+  [
+    'limits that miss a key',
+    runbook({ stop_when: 'stop_when: { waiting: 5, after: 15s, standby_lag: 1GB }' }),
+    '9: stop_when.slot_wal is missing',
+  ],
+  ['limits that are none', runbook({ stop_when: 'stop_when: sometimes' }), '9: stop_when must be never, or a mapping'],
   ['YAML that is none', runbook({ for: 'for: [' }), '4: '],
   ['a key given twice', runbook({ locks: 'locks: none\nlocks: none' }), '9: Map keys must be unique'],
   ['no front matter', '# x', '1: the file must begin with front matter'],
@@ -127,6 +186,37 @@ test.each<[string, string, string]>([
     '21: :"pid" is a name, but pid is declared as integer',
   ],
   [
+    'a question whether a parameter is there',
+    runbook({}, { verify: '```sql verify\nselect\n :{?pid}\n```' }),
+    '22: psql replaces :{?pid} by TRUE or FALSE',
+  ],
+  [
+    'a backslash that two settings read in two ways',
+    runbook({}, { verify: "```sql verify\nselect 'x' ~ '\\d'\n```" }),
+    "21: a backslash in a plain string is read in two ways; write E'…' and double it",
+  ],
+  [
+    'space that is a letter to psql after the semicolon',
+    runbook({}, { verify: '```sql verify\nselect true; \u00a0\n```' }),
+    '21: a second statement',
+  ],
+  [
+    'a session that the act knows by its pid alone',
+    runbook(
+      { params: 'params: { session: { type: backend, identity: statement, about: x } }' },
+      { act: "```sql act\nselect pg_cancel_backend(:'pid'::int)\n```" },
+    ),
+    "17: the act does not compare :'backend_start', :'xact_start', :'query_start': it could be about another one",
+  ],
+  [
+    'a relation that the precondition knows by its name alone',
+    runbook(
+      { params: 'params: { t: { type: relation, about: x } }' },
+      { precondition: '```sql precondition\nselect 1 from :"t_schema".:"t_name"\n```' },
+    ),
+    "14: the precondition does not compare :'t_oid': it could be about another one",
+  ],
+  [
     'an unused parameter',
     runbook({}, { precondition: '```sql precondition\nselect 1\n```' }),
     '1: the parameter name is used by no fence',
@@ -143,6 +233,8 @@ test.each([
   ['an array slice', 'select (array[1,2,3])[1:2]'],
   ['a cast', 'select 1::text, x::pid'],
   ['a string', "select ':pid', E'\\':pid', $$ :pid $$, $a$ :'nope' $a$, \"a:pid\""],
+  ['a backslash where it has one meaning', 'select E\'a\\\\b\', $$\\d$$, "a\\b"'],
+  ['a Unicode name', 'select 1 as U&"d\\0061t"'],
   ['a comment', 'select 1 -- :pid\n/* :pid /* ; */ */'],
   ['a semicolon within a string, and a comment after the last', "select ';' ; -- done"],
 ])('finds no fault with %s', (_, sql) => {
@@ -175,8 +267,12 @@ describe('the library', () => {
     expect([...found.keys()]).toEqual([
       'cancel-query',
       'cancel-queued-ddl',
+      'drop-index-concurrently',
+      'drop-invalid-index',
+      'recreate-dropped-index',
       'reindex-index-concurrently',
       'terminate-session',
+      'vacuum-table',
     ]);
     expect(found.get('terminate-session')?.risk).toBe('medium');
   });

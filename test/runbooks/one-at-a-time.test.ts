@@ -11,7 +11,8 @@ const analyze = makeRunbook('analyze-it', {
   class: 'maintain',
   params: { table: 'relation' },
   statement: '0',
-  precondition: `select from pg_catalog.pg_class where oid = :'table_oid'::oid`,
+  precondition: `select from pg_catalog.pg_class where oid = :'table_oid'::oid and relname = :'table_name'
+    and relnamespace = (select oid from pg_catalog.pg_namespace where nspname = :'table_schema')`,
   act: 'analyze :"table_schema".:"table_name"',
   verify: `select reltuples >= 0 from pg_catalog.pg_class where oid = :'table_oid'::oid`,
 });
@@ -19,7 +20,8 @@ const drop = makeRunbook('drop-it', {
   class: 'ddl',
   params: { index: 'relation' },
   statement: '0',
-  precondition: `select from pg_catalog.pg_class where oid = :'index_oid'::oid`,
+  precondition: `select from pg_catalog.pg_class where oid = :'index_oid'::oid and relname = :'index_name'
+    and relnamespace = (select oid from pg_catalog.pg_namespace where nspname = :'index_schema')`,
   act: 'drop index concurrently :"index_schema".:"index_name"',
   verify: `select not exists (select from pg_catalog.pg_class where oid = :'index_oid'::oid) as is_gone`,
 });

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { afterEach, beforeAll, expect } from 'vitest';
 import { codeOf } from '../../src/errors.ts';
 import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
+import { variablesOf } from '../../src/remedy/params.ts';
 import { sqlOf } from '../../src/remedy/plan.ts';
 import type { StoredRun } from '../../src/state/runs.ts';
 import { failOnLeaks } from '../support/leaks.ts';
@@ -88,8 +89,8 @@ export async function paramsOf(
      from pg_stat_activity where pid = $1`,
     [pid],
   );
-  const wanted = (await loadRunbooks(runbooksFolder)).get(runbook)?.params ?? {};
-  return Object.fromEntries(Object.keys(wanted).map((name) => [name, rows[0][name]]));
+  const wanted = variablesOf((await loadRunbooks(runbooksFolder)).get(runbook)?.params ?? {});
+  return Object.fromEntries([...wanted.keys()].map((name) => [name, rows[0][name]]));
 }
 
 /** Executes an approved run, and shows that it was refused for that reason before anything was sent. */

@@ -1,3 +1,4 @@
+import { readPairs } from './pairs.ts';
 import {
   commandNames,
   examplesOf,
@@ -36,7 +37,7 @@ export function parseCommand(text: string, known: Known): Command | Mistake {
     case 'locks':
       return parseLocks(words, known);
     case 'run':
-      return parseRun(words, known);
+      return parseRun(words, text, known);
     case 'report':
       return parseReport(words, known);
     case 'stop':
@@ -87,7 +88,7 @@ function parseLocks([target, ...rest]: string[], known: Known): Command | Mistak
     : wrongWord({ kind: 'target', found: target, known: targets }, example, '/pg locks');
 }
 
-function parseRun([runbook, target, ...pairs]: string[], known: Known): Command | Mistake {
+function parseRun([runbook, target]: string[], text: string, known: Known): Command | Mistake {
   const example = examplesOf(known).run;
   const { runbooks, targets } = known;
   if (runbook === undefined) return wrong(`say which runbook: ${runbooks.join(', ')}`, example);
@@ -96,14 +97,9 @@ function parseRun([runbook, target, ...pairs]: string[], known: Known): Command 
   if (target === undefined) return wrong(`say on which target: ${targets.join(', ')}`, example);
   if (!targets.includes(target))
     return wrongWord({ kind: 'target', found: target, known: targets }, example, `/pg run ${runbook}`);
-  const params = new Map<string, string>();
-  for (const pair of pairs) {
-    const [, name, value] = /^([a-z_]+)=(.*)$/.exec(pair) ?? [];
-    if (name === undefined || value === undefined) return wrong(`"${short(pair)}" is not name=value`, example);
-    if (params.has(name)) return wrong(`${short(name)} is there twice`, example);
-    params.set(name, value);
-  }
-  return { name: 'run', runbook, target, params: Object.fromEntries(params) };
+  // Values may hold spaces: they are read from the text behind the first three words.
+  const read = readPairs(text.replace(/^\s*\S+\s+\S+\s+\S+/, ''));
+  return 'fault' in read ? wrong(read.fault, example) : { name: 'run', runbook, target, params: read.params };
 }
 
 function parseStop([run, ...reason]: string[], known: Known): Command | Mistake {
