@@ -13,7 +13,7 @@ beforeAll(async () => {
   const state = await createDatabase(newest);
   watched = await createDatabase(newest);
   await watched.run('create table orders (id integer, status text); alter table orders owner to app');
-  await watched.run('create index orders_id on orders (id)');
+  await watched.run('create index orders_id on orders (id); grant create on schema public to app');
   slack = await startSlack();
   bot = await startBot({
     slack,
@@ -21,6 +21,9 @@ beforeAll(async () => {
     monitorUrl: watched.url('monitor'),
     signalUrl: watched.url('actor'),
     maintainUrl: watched.url('keeper'),
+    ddlUrl: watched.url('keeper'),
+    jobs: '  duplicate-indexes: { thresholds: { minBytes: 0 } }',
+    timing: { leaseSeconds: 5, sweepSeconds: 0.3, patienceSeconds: 5 },
   });
   await until('the bot to be connected', () => slack.connected === 1);
 });
@@ -56,5 +59,42 @@ it('opens from the card of a run: statements, size, time, space and the verdict 
   await slack.click({ user: 'U0ANA', channel, ts: card.ts, actionId: 'plan' });
   expect(await modalSays('✗')).toMatch(/✗ .*orders_id.* (?:rebuilt|file)/);
   await slack.closeView('U0ANA');
+  expect(slack.violations).toEqual([]);
+});
+
+it('is told by /pg plan, which asks for nothing', async () => {
+  const text = 'plan reindex-index-concurrently shop index=public.orders_id';
+  await slack.command({ user: 'U0ANA', channel, text });
+  const told = textOf(
+    await slack.waitForMessage(
+      channel,
+      (one) => one.ephemeral_to === 'U0ANA' && textOf(one).includes('nothing was run'),
+    ),
+  );
+  expect(told).toContain('reindex index concurrently "public"."orders_id"');
+  expect(told).toContain('✓ a primary');
+  expect(told).toContain('It may be run now, once it is approved: `/pg run reindex-index-concurrently shop …`');
+});
+
+it("opens from a report's line, and proposes what it shows", async () => {
+  await watched.run('create index orders_id_again on orders (id)');
+  await slack.command({ user: 'U0ANA', channel, text: 'check duplicate-indexes' });
+  const found = (one: { text?: string }) => textOf(one).includes('orders_id_again repeats');
+  await slack.waitForMessage(channel, (one) => one.ephemeral_to === 'U0ANA' && found(one));
+  await slack.command({ user: 'U0ANA', channel, text: 'report' });
+  const report = await slack.waitForMessage(channel, (one) => textOf(one).startsWith('📋') && found(one));
+  const [, value] = /"action_id":"plan","text":\{[^}]*\},"value":"(alert:\d+)"/.exec(JSON.stringify(report)) ?? [];
+  await slack.click({ user: 'U0ANA', channel, ts: report.ts, actionId: 'plan', value: value ?? '' });
+  expect(await modalSays('Guards')).toContain('drop index concurrently "public"."orders_id_again"');
+  await slack.submitView('U0ANA');
+  const card = await slack.waitForMessage(channel, (one) => textOf(one).includes('Fix: drop-index-concurrently'));
+  expect(textOf(card)).toMatch(/asked for by <@U0ANA> · for A-\d+/);
+  await slack.click({ user: 'U0MIRA', channel, ts: card.ts, actionId: 'approve' });
+  const dropped = await until('the index to be gone', async () => {
+    const { rows } = await watched.run("select to_regclass('orders_id_again') is null as gone");
+    return rows[0].gone;
+  });
+  expect(dropped).toBe(true);
+  await slack.waitForMessage(channel, (one) => textOf(one).includes('Fix: recreate-dropped-index'));
   expect(slack.violations).toEqual([]);
 });

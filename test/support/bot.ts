@@ -18,6 +18,7 @@ export interface BotOptions {
   monitorUrl: string;
   signalUrl?: string;
   maintainUrl?: string;
+  ddlUrl?: string;
   approvers?: string[];
   /** People needed for medium risk, 1 unless told. */
   people?: number;
@@ -67,8 +68,8 @@ ${turnOffAllBut(['lock-chains', 'long-transactions'], options.jobs ?? '')}
 `;
 }
 
-function actionsOf({ signalUrl: signal, maintainUrl: maintain }: BotOptions): string {
-  const urls = Object.entries({ signal, maintain }).filter(([, url]) => url !== undefined);
+function actionsOf({ signalUrl: signal, maintainUrl: maintain, ddlUrl: ddl }: BotOptions): string {
+  const urls = Object.entries({ signal, maintain, ddl }).filter(([, url]) => url !== undefined);
   return urls.map(([name, url]) => `${name}: ${JSON.stringify(url)}`).join(', ');
 }
 

@@ -15,7 +15,7 @@ export type Command =
   | { name: 'help'; topic: Topic | null }
   | { name: 'check'; jobs: string[]; targets: string[] }
   | { name: 'locks'; target: string }
-  | { name: 'run'; runbook: string; target: string; params: Record<string, string> }
+  | { name: 'run' | 'plan'; runbook: string; target: string; params: Record<string, string> }
   | { name: 'report'; target: string }
   | { name: 'runs' | 'resume' | 'status' }
   | { name: 'stop'; runId: number; reason: string | null }
@@ -37,7 +37,8 @@ export function parseCommand(text: string, known: Known): Command | Mistake {
     case 'locks':
       return parseLocks(words, known);
     case 'run':
-      return parseRun(words, text, known);
+    case 'plan':
+      return parseRun(name, words, { text, known });
     case 'report':
       return parseReport(words, known);
     case 'stop':
@@ -88,18 +89,22 @@ function parseLocks([target, ...rest]: string[], known: Known): Command | Mistak
     : wrongWord({ kind: 'target', found: target, known: targets }, example, '/pg locks');
 }
 
-function parseRun([runbook, target]: string[], text: string, known: Known): Command | Mistake {
-  const example = examplesOf(known).run;
+function parseRun(
+  name: 'run' | 'plan',
+  [runbook, target]: string[],
+  { text, known }: { text: string; known: Known },
+): Command | Mistake {
+  const example = examplesOf(known)[name];
   const { runbooks, targets } = known;
   if (runbook === undefined) return wrong(`say which runbook: ${runbooks.join(', ')}`, example);
   if (!runbooks.includes(runbook))
-    return wrongWord({ kind: 'runbook', found: runbook, known: runbooks }, example, '/pg run');
+    return wrongWord({ kind: 'runbook', found: runbook, known: runbooks }, example, `/pg ${name}`);
   if (target === undefined) return wrong(`say on which target: ${targets.join(', ')}`, example);
   if (!targets.includes(target))
-    return wrongWord({ kind: 'target', found: target, known: targets }, example, `/pg run ${runbook}`);
+    return wrongWord({ kind: 'target', found: target, known: targets }, example, `/pg ${name} ${runbook}`);
   // Values may hold spaces: they are read from the text behind the first three words.
   const read = readPairs(text.replace(/^\s*\S+\s+\S+\s+\S+/, ''));
-  return 'fault' in read ? wrong(read.fault, example) : { name: 'run', runbook, target, params: read.params };
+  return 'fault' in read ? wrong(read.fault, example) : { name, runbook, target, params: read.params };
 }
 
 function parseStop([run, ...reason]: string[], known: Known): Command | Mistake {

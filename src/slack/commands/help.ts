@@ -6,6 +6,7 @@ const explained: Record<Topic, string> = {
   check: 'looks now: a job or all, on a target or on all. Nothing is changed',
   locks:
     'who waits for a lock on a target now, and behind whom; and the worst moment of its last storm. Nothing is recorded',
+  plan: 'says what a runbook would do there now: each statement, size, time, locks, and what each guard says. Nothing is run',
   run: 'asks for a runbook that no alert offers; it needs the same approvals. What identifies a session is read from its pid; a relation is named as in SQL, such as index=shop."Orders Idx" database=shop',
   runs: 'the last runs, with their state',
   stop: 'stops a run that may take long, or withdraws one that has not begun; those who may approve it may, and who asked for it. A reason helps the others',

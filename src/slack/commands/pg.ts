@@ -8,6 +8,7 @@ import { newTrace } from '../trace.ts';
 import { type Command, parseCommand } from './grammar.ts';
 import { help } from './help.ts';
 import { readLocks } from './locks.ts';
+import { readPlan } from './plan.ts';
 import { checkAndTell, readRuns, readStatus } from './reads.ts';
 import type { Known } from './words.ts';
 
@@ -65,6 +66,8 @@ async function read(context: SlackContext, command: Command): Promise<Text> {
       return checkAndTell(context, command.jobs, command.targets);
     case 'locks':
       return readLocks(context, command.target);
+    case 'plan':
+      return readPlan(context, command);
     case 'runs':
       return readRuns(context);
     default:

@@ -21,6 +21,7 @@ describe('a command', () => {
     ['', { name: 'help', topic: null }],
     ['  ', { name: 'help', topic: null }],
     ['help run', { name: 'help', topic: 'run' }],
+    ['plan cancel-query shop pid=12', { name: 'plan', runbook: 'cancel-query', target: 'shop', params: { pid: '12' } }],
     ['HELP Approve', { name: 'help', topic: 'approve' }],
     ['check all', { name: 'check', jobs: known.jobs, targets: known.targets }],
     ['check lock-chains', { name: 'check', jobs: ['lock-chains'], targets: known.targets }],
@@ -69,7 +70,7 @@ describe('a command', () => {
     ['chekc', 'There is no command "chekc". Did you mean `/pg check`? For example: `/pg help run`'],
     [
       'frobnicate',
-      'There is no command "frobnicate". There are: help, check, locks, run, runs, stop, resolve, report, pause, resume, status.',
+      'There is no command "frobnicate". There are: help, check, locks, plan, run, runs, stop, resolve, report, pause, resume, status.',
     ],
     ['help chekc', 'There is no help on "chekc". Did you mean `/pg help check`?'],
     ['help constructor', 'There is no help on "constructor". There are: help, check'],
