@@ -14,7 +14,7 @@ import { closeWorld, countActs, openWorld, proposeRuns, type World } from './run
 
 /** A world for each, all at once: most of the time is spent in waiting. */
 const seeds = [1, 2, 3, 4];
-const numRuns = process.env['FULL'] ? 40 : 6;
+const numRuns = process.env['FULL'] ? 40 : 5;
 const timeout = 20_000 * numRuns;
 
 let watched: Database;
@@ -81,6 +81,6 @@ async function readAudited({ state }: World, id: number): Promise<string[]> {
     `select entry::jsonb ->> 'kind' as kind from pgorderly.audit where (entry::jsonb ->> 'run')::int = $1 order by seq`,
     [id],
   );
-  const decisions = ['run.approved', 'run.counted', 'run.click-refused'];
+  const decisions = ['run.approved', 'run.counted', 'run.click-refused', 'run.stop-asked', 'run.stop-refused'];
   return rows.map(({ kind }) => kind).filter((kind) => !decisions.includes(kind));
 }

@@ -4,6 +4,8 @@ import { executeRun } from '../../src/remedy/execute.ts';
 import { expireProposals } from '../../src/remedy/expire.ts';
 import { recoverRun } from '../../src/remedy/recover.ts';
 import { applicationName } from '../../src/remedy/session.ts';
+import { stopRun } from '../../src/remedy/stop.ts';
+import { appendAudit } from '../../src/state/audit.ts';
 import { transaction } from '../../src/state/database.ts';
 import { findDueRuns, handOverAll } from '../../src/state/leases.ts';
 import { setPause } from '../../src/state/switches.ts';
@@ -15,7 +17,8 @@ type Step =
   | { what: 'work'; run: number; replica: number }
   | { what: 'sweep' | 'stop' | 'rejoin'; replica: number }
   | { what: 'cut' | 'isolate'; replica: number; wire: Wire }
-  | { what: 'lose lease' | 'expire' | 'wish stop' | 'end session'; run: number }
+  | { what: 'wish stop'; run: number; replica: number; person: number }
+  | { what: 'lose lease' | 'expire' | 'end session'; run: number }
   | { what: 'pause' | 'resume' }
   | { what: 'wait'; ms: number };
 
@@ -34,10 +37,8 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ what: is('isolate'), replica, wire }) },
   { weight: 3, arbitrary: fc.record({ what: fc.constantFrom('sweep', 'rejoin'), replica }) },
   { weight: 1, arbitrary: fc.record({ what: is('stop'), replica }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({ what: fc.constantFrom('expire', 'wish stop', 'wish stop', 'end session'), run }),
-  },
+  { weight: 2, arbitrary: fc.record({ what: is('wish stop'), run, replica, person }) },
+  { weight: 1, arbitrary: fc.record({ what: fc.constantFrom('expire', 'end session'), run }) },
   { weight: 2, arbitrary: fc.record({ what: fc.constantFrom('pause', 'resume', 'resume') }) },
 );
 
@@ -78,7 +79,7 @@ export async function take(world: World, step: Step): Promise<void> {
     case 'expire':
       return void (await state.run('update pgorderly.runs set expires_at = now() where id = $1', [id]));
     case 'wish stop':
-      return void (await state.run("update pgorderly.runs set stop_by = 'U0MIRA' where id = $1", [id]));
+      return begin(world, () => wishStop(world, on, step));
     case 'end session':
       return void (await watched.run(endSession, [applicationName(id ?? 0)]));
     case 'pause':
@@ -119,6 +120,16 @@ async function stop(on: Replica): Promise<void> {
   on.stopping = new AbortController();
   on.context = { ...on.context, owner: `${owner}'`, stopping: on.stopping.signal };
   await handOverAll(pool, owner);
+}
+
+/** As `/pg stop` does: what has not begun is withdrawn. */
+async function wishStop({ runs }: World, { context }: Replica, step: Step & { what: 'wish stop' }): Promise<void> {
+  const [run, person] = [runs[step.run], people[step.person]];
+  if (!run || !person) throw new Error('no such run or person');
+  await transaction(context.pool, async (db) => {
+    const { event } = await stopRun(db, { runId: run.id, person, reason: null });
+    if (event) await appendAudit(db, event);
+  });
 }
 
 async function click(world: World, { context }: Replica, step: Step & { what: 'click' }): Promise<void> {

@@ -5,6 +5,7 @@ import { failOnLeaks } from '../support/leaks.ts';
 import { makeRunbook } from '../support/made-runbook.ts';
 import { openRemedy, type Remedy } from '../support/remedy.ts';
 import { createDatabase, type Database, newest } from '../support/servers.ts';
+import { until } from '../support/wait.ts';
 import { type Hold, holdIn, ledger, readIndexes } from './reindex-phases.ts';
 
 const analyze = makeRunbook('analyze-it', {
@@ -113,6 +114,24 @@ describe('while an index is rebuilt', () => {
       expect(await readRun(one.context.pool, second.id)).toMatchObject({ state: 'succeeded' });
       expect([...(await acting.stop())].filter((who) => who.includes(' and '))).toEqual([]);
       expect(Object.values(await readIndexes(database))).not.toContain(false);
+    },
+  );
+
+  it.each(others)(
+    '%s and the rebuild, begun at once by both replicas, come one after the other',
+    async (_, ...what) => {
+      await hold.release();
+      const first = await replicas[0].ask('reindex-index-concurrently', { index: 'public.ledger_amount' });
+      const runs = [first, await replicas[1].ask(...what)];
+      await Promise.all(runs.map((run, index) => replicas[index]?.approve(run)));
+      const acting = watchActing();
+      await until('both to have ended', async () => {
+        const tries = runs.flatMap((run) => replicas.map((replica) => replica.execute(run)));
+        return (await Promise.all(tries)).every((run) => run.finishedAt !== null);
+      });
+      expect([...(await acting.stop())].filter((who) => who.includes(' and '))).toEqual([]);
+      const ended = await Promise.all(runs.map(({ id }) => readRun(replicas[0].context.pool, id)));
+      expect(ended.map((run) => run?.state)).toEqual(['succeeded', 'succeeded']);
     },
   );
 });
