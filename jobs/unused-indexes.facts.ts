@@ -3,6 +3,8 @@ export interface IndexRow {
   oid: number;
   schema: string;
   name: string;
+  file: string;
+  tableOid: string;
   /** As SQL writes it, with its schema; so is `table`. */
   qualified: string;
   table: string;

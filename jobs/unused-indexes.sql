@@ -3,7 +3,7 @@ with recursive
   -- No index is opened: sizes are those of the last vacuum or analyze.
   candidates as materialized (
     select
-      i.*, c.relname, c.relnamespace, c.relam, c.relpages, m.amname,
+      i.*, c.relname, c.relnamespace, c.relam, c.relpages, c.relfilenode, m.amname,
       t.relname as table_name, t.relnamespace as table_namespace,
       pg_catalog.regexp_replace(i.indpred::text, ':location -?\d+', '', 'g') as predicate,
       pg_catalog.regexp_replace(i.indexprs::text, ':location -?\d+', '', 'g') as expressions
@@ -69,6 +69,8 @@ select
   x.indexrelid as oid,
   n.nspname::text as schema,
   x.relname::text as name,
+  x.relfilenode::text as file,
+  x.indrelid::oid::text as "tableOid",
   pg_catalog.format('%I.%I', n.nspname, x.relname) as qualified,
   pg_catalog.format('%I.%I', tn.nspname, x.table_name) as table,
   x.amname::text as method,

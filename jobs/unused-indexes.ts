@@ -1,5 +1,7 @@
 import { defineJob, type JudgeContext, type NodeAnswer } from '../src/detect/job.ts';
-import type { Judged } from '../src/model.ts';
+import type { Judged, Offer } from '../src/model.ts';
+import { indexParams } from './shared/relations.ts';
+import { inBytes } from './shared/sizes.ts';
 import { type Known, keyOf, maxIndexes, type NodeFacts } from './unused-indexes.facts.ts';
 import { gatherUse } from './unused-indexes.gather.ts';
 import { planDrops } from './unused-indexes.plan.ts';
@@ -93,9 +95,14 @@ function judgeIndex(unused: Unused): Judged {
       writesPerDay: unused.writesPerDay === null ? null : Math.round(unused.writesPerDay),
       lastScan: lastScanOf(unused),
     },
-    runbooks: [],
+    runbooks: [offer(index)],
     impact: null,
   };
+}
+
+function offer(index: Unused['index']): Offer {
+  const does = `frees ${inBytes(index.sizeBytes)}, and each write to ${index.table} has one index less to keep up; a query that needs it after all gets slow until it is built again.`;
+  return { name: 'drop-index-concurrently', params: { ...indexParams(index), kept: '0' }, does };
 }
 
 /** From 16 on; before that, and for one that was never scanned, null. */

@@ -14,6 +14,8 @@ const index: IndexRow = {
   oid: 20_000,
   schema: 'public',
   name: 'i',
+  file: '16500',
+  tableOid: '16400',
   qualified: 'public.i',
   table: 'public.t',
   method: 'btree',

@@ -56,7 +56,7 @@ describe.each(majors)('recreate-dropped-index on PostgreSQL %i', (major) => {
   beforeAll(async () => {
     database = await createDatabase(major);
     const folder = `${database.server.folder}/elsewhere`;
-    await database.run(`copy (select 1) to program 'mkdir -p ${folder}'`);
+    await database.run(`copy (select 1) to program 'cat > /dev/null; mkdir -p ${folder}'`);
     await database.run(`create tablespace elsewhere location '${folder}'`);
     await database.run(
       'create schema shop; grant all on schema shop to app; grant create on tablespace elsewhere to app',
