@@ -1,18 +1,22 @@
 /**
- * `npm run bench:accuracy`: how near estimates of bloat come to what a rebuild gives back, beside check_postgres.
- * Options: --pg 18 · --seed 1 · --only tables|indexes · --list (every relation, the worst first) · --only cost, what it
- * costs with --tables 34500 · --only unused, indexes that two nodes use or don't for two months.
+ * `npm run bench:accuracy`: how near estimates of bloat come to what a rebuild gives back, and what jobs find, miss and
+ * find wrongly in cases made for them, beside check_postgres.
+ * Options: --pg 18 · --seed 1 · --only tables|indexes|verdicts · --list (every relation, the worst first) · --only cost,
+ * what it costs with --tables 34500 · --only unused, indexes that two nodes use or don't for two months.
  */
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import pg from 'pg';
 import { Server } from '../src/demo/server.ts';
+import { takeBackup } from '../test/support/base-backup.ts';
 import { compareCost } from './accuracy/cost.ts';
 import { trialIndexes } from './accuracy/index-trials.ts';
 import { listTrials, scoreTable } from './accuracy/score.ts';
 import { trialTables } from './accuracy/table-trials.ts';
 import { tryUnused } from './accuracy/unused.ts';
+import { tryVerdicts } from './accuracy/verdicts.ts';
 
 const { values } = parseArgs({
   options: {
@@ -33,6 +37,14 @@ const settings = {
   max_wal_size: '8GB',
 };
 
+const settingsOfPair = {
+  shared_buffers: '128MB',
+  wal_level: 'logical',
+  max_prepared_transactions: '20',
+  archive_mode: 'on',
+  archive_command: 'false',
+};
+
 await main();
 
 async function main(): Promise<void> {
@@ -44,11 +56,40 @@ async function main(): Promise<void> {
     print(`PostgreSQL ${values.pg}, seed ${seed}, Node ${process.version}, ${availableParallelism()} cores`);
     if (!values.only || values.only === 'tables') report('tables', await trialTables(server, seed));
     if (!values.only || values.only === 'indexes') report('btree indexes', await trialIndexes(server, seed));
+    if (!values.only || values.only === 'verdicts') for (const line of await verdicts(folder, seed)) print(line);
     if (values.only === 'unused') for (const line of await tryUnused(server, folder, seed)) print(line);
     if (values.only === 'cost') for (const line of await compareCost(server, Number(values.tables))) print(line);
   } finally {
     await server.remove();
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** On servers of their own: they are made ill as a whole. */
+async function verdicts(folder: string, seed: number): Promise<string[]> {
+  const major = Number(values.pg);
+  const primary = await Server.start({ major, folder, settings: { ...settings, ...settingsOfPair } });
+  const client = new pg.Client({ connectionString: primary.url() });
+  await client.connect();
+  try {
+    const standby = await Server.start({
+      major,
+      folder,
+      settings: {
+        ...settings,
+        ...settingsOfPair,
+        primary_conninfo: `host=${primary.host} port=${primary.port} user=postgres`,
+      },
+      fill: (data, { account }) => takeBackup(client, { primary, data, account }),
+    });
+    try {
+      return ['', ...(await tryVerdicts({ primary, standby }, seed))];
+    } finally {
+      await standby.remove();
+    }
+  } finally {
+    await client.end();
+    await primary.remove();
   }
 }
 

@@ -1,41 +1,48 @@
 -- Which indexes of one table begin alike, and what are they made of?
 with recursive
+  -- By numbers alone, which leaves few of them; an operator class is of one method.
+  alike as materialized (
+    select a.indexrelid
+    from (
+      select
+        i.indexrelid,
+        pg_catalog.count(*) over (
+          partition by i.indrelid, i.indkey[0], i.indclass[0], i.indcollation[0], i.indoption[0]
+        ) as alike
+      from pg_catalog.pg_index i
+      where i.indisvalid
+        and i.indisready
+        and i.indislive
+        -- Below it is the server's own.
+        and i.indexrelid >= 16384
+    ) a
+    where a.alike > 1
+  ),
   -- No index at all is opened: what is compared is what the catalog holds of them.
   indexes as materialized (
     select
       i.*, c.relname, c.relnamespace, c.relam, c.reloptions, c.relfilenode,
       t.relname as table_name, t.relnamespace as table_namespace,
-      c.relpages::float8 * pg_catalog.current_setting('block_size')::int as size_bytes,
-      pg_catalog.count(*) over alike as alike
-    from pg_catalog.pg_index i
+      c.relpages::float8 * pg_catalog.current_setting('block_size')::int as size_bytes
+    from alike l
+    join pg_catalog.pg_index i on i.indexrelid = l.indexrelid
     join pg_catalog.pg_class c on c.oid = i.indexrelid
     join pg_catalog.pg_class t on t.oid = i.indrelid
     join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
-    where i.indisvalid
-      and i.indisready
-      and i.indislive
-      and c.relkind = 'i'
+    where c.relkind = 'i'
       and c.relpersistence <> 't'
       and t.relkind in ('r', 'm')
-      -- Below it is the server's own.
-      and i.indexrelid >= 16384
       and tn.nspname <> '_timescaledb_internal'
       -- Templates of pg_partman have no rows.
       and not (
         t.relname like 'template\_%'
         and t.relnamespace in (select e.extnamespace from pg_catalog.pg_extension e where e.extname = 'pg_partman')
       )
-    window alike as (
-      partition by i.indrelid, c.relam, pg_catalog.split_part(i.indkey::text, ' ', 1),
-        pg_catalog.split_part(i.indclass::text, ' ', 1), pg_catalog.split_part(i.indcollation::text, ' ', 1),
-        pg_catalog.split_part(i.indoption::text, ' ', 1)
-    )
   ),
   -- Whole tables, those with the largest of such indexes first.
   candidates as materialized (
     select x.*, pg_catalog.max(x.size_bytes) over (partition by x.indrelid) as table_weight
     from indexes x
-    where x.alike > 1
     order by table_weight desc, x.indrelid, x.indexrelid
     limit 5000
   ),

@@ -24,6 +24,7 @@ export const duplicateIndexes = defineJob({
   schedule: '0 20 3 * * *',
   fire: { afterSeconds: 0 },
   clear: { factor: 0.5, samples: 1 },
+  needs: 'any-login',
   thresholds,
   measures: { sizeBytes: { label: 'size of the index', unit: 'bytes' } },
   judge(rows: readonly IndexRow[], { thresholds: { minBytes } }: Context) {

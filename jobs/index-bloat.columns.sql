@@ -12,8 +12,10 @@ with
   )
 select
   w.indexrelid as oid,
-  pg_catalog.has_table_privilege(w.indrelid, 'select') and not pg_catalog.row_security_active(w.indrelid)
-    as "mayRead",
+  case
+    when not pg_catalog.has_table_privilege(w.indrelid, 'select') then 'no-privilege'
+    when pg_catalog.row_security_active(w.indrelid) then 'row-security'
+  end as hidden,
   k.columns
 from wanted w
 cross join lateral (

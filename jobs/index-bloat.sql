@@ -1,23 +1,48 @@
 -- Which indexes are large enough to be looked at, and what are they made of?
 with
   -- No index is opened: sizes are those of the last vacuum or analyze.
+  large as materialized (
+    select c.oid, c.relpages as pages
+    from pg_catalog.pg_class c
+    where c.relkind = 'i'
+      and c.relpages > 0
+      and c.relpages >= $1::float8 / pg_catalog.current_setting('block_size')::int
+    union all
+    -- Where its table has more than doubled since, what its rows take at the least is known: 6 bytes each in a btree.
+    select i.indexrelid, g.pages
+    from (
+      select t.oid, pg_catalog.ceil(l.live * 6.0 / pg_catalog.current_setting('block_size')::int)::int as pages
+      from pg_catalog.pg_class t
+      cross join lateral (select pg_catalog.pg_stat_get_live_tuples(t.oid) offset 0) l (live)
+      where t.relkind in ('r', 'm')
+        and l.live * 6 >= $1::float8
+        and l.live > 2 * greatest(t.reltuples, 0)
+      order by l.live desc
+      limit 500
+    ) g
+    join pg_catalog.pg_index i on i.indrelid = g.oid
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    join pg_catalog.pg_am m on m.oid = c.relam
+    where m.amname = 'btree'
+      and i.indpred is null
+      and g.pages > c.relpages
+  ),
   candidates as materialized (
     select
       i.*, c.relname, c.relnamespace, c.relpages, c.reltuples, c.reloptions, c.relfilenode, m.amname,
-      t.relname as table_name, t.relnamespace as table_namespace, t.reltuples as table_rows, t.relpages as table_pages
-    from pg_catalog.pg_class c
+      t.relname as table_name, t.relnamespace as table_namespace, t.reltuples as table_rows, t.relpages as table_pages,
+      l.pages
+    from (select a.oid, pg_catalog.max(a.pages) from large a group by a.oid) l (oid, pages)
+    join pg_catalog.pg_class c on c.oid = l.oid
     join pg_catalog.pg_index i on i.indexrelid = c.oid
     join pg_catalog.pg_class t on t.oid = i.indrelid
     join pg_catalog.pg_am m on m.oid = c.relam
-    where c.relkind = 'i'
-      and c.relpersistence <> 't'
+    where c.relpersistence <> 't'
       and t.relkind in ('r', 'm')
       -- Below it is the server's own.
       and c.oid >= 16384
       and i.indisvalid
-      and c.relpages > 0
-      and c.relpages::float8 * pg_catalog.current_setting('block_size')::int >= $1::float8
-    order by c.relpages desc, c.oid
+    order by l.pages desc, c.oid
     limit 5000
   )
 select
@@ -31,9 +56,10 @@ select
   pg_catalog.format('%I.%I', n.nspname, c.relname) as qualified,
   pg_catalog.format('%I.%I', tn.nspname, c.table_name) as table,
   c.amname::text as method,
-  c.relpages as pages,
+  c.pages,
   -- Those of a partial one only it knows.
   case
+    when c.pages > c.relpages then null
     when c.indpred is not null and c.reltuples >= 0 then c.reltuples
     when c.indpred is null and c.table_rows >= 0 and c.table_pages > 0 then c.table_rows
   end::float8 as rows,
@@ -50,7 +76,6 @@ select
       select
       from rows from (pg_catalog.unnest(c.indclass::oid[]), pg_catalog.unnest(c.indcollation::oid[])) k (opclass, collation_oid)
       join pg_catalog.pg_opclass oc on oc.oid = k.opclass
-      left join pg_catalog.pg_collation l on l.oid = k.collation_oid
       where not exists (
         select
         from pg_catalog.pg_amproc a
@@ -61,7 +86,10 @@ select
           and a.amprocnum = 4
           and (
             p.proname = 'btequalimage'
-            or p.proname = 'btvarstrequalimage' and coalesce(l.collisdeterministic, true)
+            or p.proname = 'btvarstrequalimage'
+              and coalesce(
+                (select l.collisdeterministic from pg_catalog.pg_collation l where l.oid = k.collation_oid), true
+              )
           )
       )
     ) as deduplicates,
@@ -80,5 +108,5 @@ cross join lateral (
     pg_catalog.max(p.option_value) filter (where p.option_name = 'deduplicate_items') as deduplicate
   from pg_catalog.pg_options_to_table(c.reloptions) p
 ) o
-order by c.relpages desc, c.indexrelid
+order by c.pages desc, c.indexrelid
 limit 5000

@@ -42,6 +42,7 @@ export const indexBloat = defineJob({
   schedule: '0 40 3 * * *',
   fire: { afterSeconds: 0 },
   clear,
+  needs: 'table-statistics',
   thresholds,
   measures: {
     sizeBytes: { label: 'size of the index', unit: 'bytes' },

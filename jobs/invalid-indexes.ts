@@ -46,6 +46,7 @@ export const invalidIndexes = defineJob({
   schedule: '0 */10 * * * *',
   fire: { afterSeconds: 3_600 },
   clear: { factor: 1, samples: 1 },
+  needs: 'any-login',
   thresholds: {},
   measures: {},
   judge(indexes: readonly InvalidIndex[], { node }: Context) {

@@ -32,7 +32,7 @@ export const nodeRoles = defineTargetJob({
   schedule: '*/30 * * * * *',
   fire: { afterSeconds: 30 },
   clear: { factor: 1, samples: 2 },
-  isForAnyLogin: true,
+  needs: 'any-login',
   thresholds,
   measures: {},
   // What each server says of itself comes with every answer.

@@ -11,7 +11,8 @@ export interface PreparedTransaction {
   preparedSeconds: number;
   /** Transactions that were assigned since its own. */
   ageXids: number;
-  holdsOldestXmin: boolean;
+  /** Null where the role sees no other sessions. */
+  holdsOldestXmin: boolean | null;
   /** Tables and indexes that it has locked, and how. */
   relations: number;
   modes: readonly string[];
@@ -50,17 +51,19 @@ export const preparedTransactions = defineJob({
     blocks: { label: 'sessions that wait for it', unit: 'sessions' },
   },
   // A standby shows none: those are its primary's.
-  judge(all: readonly PreparedTransaction[], { thresholds: limits }: Context) {
+  judge(all: readonly PreparedTransaction[], { thresholds: limits, node }: Context) {
     const old = all.filter(
       ({ preparedSeconds }) => preparedSeconds >= Math.min(limits.minSeconds, limits.criticalSeconds),
     );
-    return { findings: old.map((one) => judgePrepared(one, limits.criticalSeconds)), unjudged: [] };
+    // Whoever else is older may be hidden.
+    const known = node.seesAll ? old : old.map((one) => ({ ...one, holdsOldestXmin: null }));
+    return { findings: known.map((one) => judgePrepared(one, limits.criticalSeconds)), unjudged: [] };
   },
 });
 
 function judgePrepared(one: PreparedTransaction, criticalSeconds: number): Judged {
   const { gid, database, preparedSeconds, blocks, holdsOldestXmin } = one;
-  const isHarmful = blocks > 0 || holdsOldestXmin;
+  const isHarmful = blocks > 0 || holdsOldestXmin === true;
   return {
     database,
     fingerprint: gid,
@@ -75,14 +78,17 @@ function judgePrepared(one: PreparedTransaction, criticalSeconds: number): Judge
 }
 
 function summarize(one: PreparedTransaction): string {
-  const { gid, owner, database, preparedSeconds, relations, modes } = one;
+  const { gid, owner, database, preparedSeconds, relations, modes, holdsOldestXmin } = one;
   const held =
     relations > 0 ? `It holds locks on ${count(relations, 'relation')} (${modes.map(shorten).join(', ')}).` : '';
   return [
     `Prepared by role ${owner} in database ${database} ${inWords(preparedSeconds)} ago. It outlives its session, and a restart. ${held}`.trim(),
-    harmOf(one) || 'Nobody waits for it, and it does not hold vacuum back.',
+    harmOf(one) || (holdsOldestXmin === false && 'Nobody waits for it, and it does not hold vacuum back.'),
+    holdsOldestXmin === null && 'Whether it holds vacuum back is hidden from the monitoring role.',
     describeEnding(gid, database),
-  ].join('\n');
+  ]
+    .filter(Boolean)
+    .join('\n');
 }
 
 function harmOf({ blocks, holdsOldestXmin, ageXids }: PreparedTransaction): string {

@@ -34,7 +34,7 @@ export const replicationSlots = defineJob({
   schedule: '0 * * * * *',
   fire: { afterSeconds: 300 },
   clear: { factor: 0.5, samples: 3 },
-  isForAnyLogin: true,
+  needs: 'any-login',
   thresholds,
   measures: { retainedBytes: { label: 'WAL kept', unit: 'bytes' } },
   gather: async (ask) => (await ask()) as unknown as Slot[],

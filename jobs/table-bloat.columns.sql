@@ -8,7 +8,10 @@ with
   )
 select
   w.oid,
-  pg_catalog.has_table_privilege(w.oid, 'select') and not pg_catalog.row_security_active(w.oid) as "mayRead",
+  case
+    when not pg_catalog.has_table_privilege(w.oid, 'select') then 'no-privilege'
+    when pg_catalog.row_security_active(w.oid) then 'row-security'
+  end as hidden,
   k.columns
 from wanted w
 cross join lateral (

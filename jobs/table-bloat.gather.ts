@@ -151,7 +151,7 @@ export async function measureTable(
   if (!size) return;
   const known = columns.get(oid);
   const heap = { ...heapOf(candidate, known), pages: size.heapBytes / blockSize };
-  const isReadable = known?.mayRead === true;
+  const isReadable = known?.hidden === null;
   look.heap = await measureHeap(ask, { oid, heap, isReadable, catalog: look.heap }, tools);
   const toast = toastOf(candidate);
   if (toastOid === null || toast === null || look.toast === null) return;

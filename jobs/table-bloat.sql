@@ -16,12 +16,16 @@ with
       -- Below it is the server's own.
       and c.oid >= 16384
   ),
-  -- A partitioned table counts as one. Where neither vacuum nor analyze has been, so many rows may be that large.
+  -- A partitioned table counts as one. Where vacuum and analyze have not been since it doubled, so many rows may be that large.
   sized as materialized (
     select
       t.*,
       pg_catalog.sum((t.relpages + t.toast_pages)::float8) over (partition by t.root) as root_pages,
-      case when t.relpages = 0 then pg_catalog.pg_stat_get_live_tuples(t.oid) else 0 end as unsized_rows
+      case
+        when t.relpages = 0 or pg_catalog.pg_stat_get_live_tuples(t.oid) > 2 * greatest(t.reltuples, 0)
+          then pg_catalog.pg_stat_get_live_tuples(t.oid)
+        else 0
+      end as unsized_rows
     from tables t
   ),
   candidates as materialized (

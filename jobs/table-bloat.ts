@@ -38,6 +38,7 @@ export const tableBloat = defineJob({
   schedule: '0 30 3 * * *',
   fire: { afterSeconds: 0 },
   clear,
+  needs: 'table-statistics',
   thresholds,
   measures: {
     sizeBytes: { label: 'size of the table', unit: 'bytes' },

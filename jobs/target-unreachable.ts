@@ -24,7 +24,7 @@ export const targetUnreachable = defineTargetJob({
   // Three failures in a row are a minute already.
   fire: { afterSeconds: 0 },
   clear: { factor: 1, samples: 1 },
-  isForAnyLogin: true,
+  needs: 'any-login',
   thresholds,
   measures: {},
   gather: async () => null,

@@ -25,18 +25,26 @@ with
       -- Fewer are below any threshold that somebody has set.
       and (pg_catalog.pg_stat_get_dead_tuples(c.oid) > 0 or pg_catalog.pg_stat_get_tuples_inserted(c.oid) > 0)
   ),
+  -- Read once, not for each table.
+  defaults as materialized (
+    select
+      pg_catalog.current_setting('autovacuum_vacuum_threshold')::float8 as base,
+      pg_catalog.current_setting('autovacuum_vacuum_scale_factor')::float8 as scale,
+      coalesce(pg_catalog.current_setting('autovacuum_vacuum_max_threshold', true)::float8, -1) as most,
+      coalesce(pg_catalog.current_setting('autovacuum_vacuum_insert_threshold', true)::float8, -1) as insert_base,
+      pg_catalog.current_setting('autovacuum_vacuum_insert_scale_factor', true)::float8 as insert_scale
+  ),
   settings as (
     select
       t.*,
       coalesce(o.enabled, true) as is_enabled,
-      coalesce(o.base, pg_catalog.current_setting('autovacuum_vacuum_threshold')::float8) as base,
-      coalesce(o.scale, pg_catalog.current_setting('autovacuum_vacuum_scale_factor')::float8) as scale,
-      coalesce(o.most, pg_catalog.current_setting('autovacuum_vacuum_max_threshold', true)::float8, -1) as most,
-      coalesce(o.insert_base, pg_catalog.current_setting('autovacuum_vacuum_insert_threshold', true)::float8, -1)
-        as insert_base,
-      coalesce(o.insert_scale, pg_catalog.current_setting('autovacuum_vacuum_insert_scale_factor', true)::float8)
-        as insert_scale
+      coalesce(o.base, d.base) as base,
+      coalesce(o.scale, d.scale) as scale,
+      coalesce(o.most, d.most) as most,
+      coalesce(o.insert_base, d.insert_base) as insert_base,
+      coalesce(o.insert_scale, d.insert_scale) as insert_scale
     from tables t
+    cross join defaults d
     cross join lateral (
       select
         pg_catalog.bool_and(p.option_value::bool) filter (where p.option_name = 'autovacuum_enabled') as enabled,
@@ -76,6 +84,8 @@ with
             where v.relid = l.oid
           )
         end
+      -- Else it would be asked for wherever it is used.
+      offset 0
     ) i (inserted)
     where l.dead >= l.dead_limit
       or i.inserted >= l.insert_limit

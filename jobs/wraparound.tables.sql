@@ -6,9 +6,14 @@ select
   pg_catalog.age(c.relfrozenxid) as "xidAge",
   pg_catalog.mxid_age(c.relminmxid) as "mxidAge",
   c.relpages::int8::float8 * pg_catalog.current_setting('block_size')::int as "sizeBytes"
-from pg_catalog.pg_class c
+from (
+  select *
+  from pg_catalog.pg_class
+  where relkind in ('r', 'm', 't')
+  order by greatest(pg_catalog.age(relfrozenxid), pg_catalog.mxid_age(relminmxid)) desc, relpages desc
+  limit 5
+) c
 left join pg_catalog.pg_class o on o.reltoastrelid = c.oid
 join pg_catalog.pg_namespace n on n.oid = coalesce(o.relnamespace, c.relnamespace)
-where c.relkind in ('r', 'm', 't')
 order by greatest(pg_catalog.age(c.relfrozenxid), pg_catalog.mxid_age(c.relminmxid)) desc, c.relpages desc
 limit 5

@@ -1,14 +1,11 @@
-import pg from 'pg';
 import { type Candidate, lookInCatalog, readColumns } from '../../jobs/table-bloat.gather.ts';
 import type { Server } from '../../src/demo/server.ts';
 import type { Ask } from '../../src/detect/job.ts';
 import { readStatement } from '../../src/detect/statements.ts';
 import { Reader } from '../../src/targets/reader.ts';
+import { largeEvery, makeTables } from '../many-tables.ts';
 import { askCheckPostgres } from './check-postgres.ts';
 
-const batch = 500;
-/** Every so manieth table is larger than the floor. */
-const largeEvery = 20;
 const repeats = 5;
 const floors = [128 * 1024, 1024 ** 2];
 const limitMs = 1_000;
@@ -16,14 +13,7 @@ const limitShare = 0.25;
 
 /** What the look at the catalog costs with so many tables, three indexes each, beside check_postgres in the same run. */
 export async function compareCost(server: Server, count: number): Promise<string[]> {
-  const client = new pg.Client({ connectionString: server.url() });
-  await client.connect();
-  try {
-    await client.query('create database many');
-  } finally {
-    await client.end();
-  }
-  await makeTables(server, count);
+  await makeTables(server, 'many', count);
   const reader = new Reader({ name: 'main', url: server.url('many') });
   const ask: Ask = (statement, params) =>
     reader.ask(readStatement('table-bloat', statement), params, { statementTimeoutMs: 60_000 });
@@ -61,22 +51,4 @@ async function timeLook(ask: Ask, floor: number): Promise<{ ms: number; tables: 
   const columns = await readColumns(ask, candidates);
   for (const candidate of candidates) lookInCatalog(candidate, columns);
   return { ms: performance.now() - startedAt, tables: candidates.length };
-}
-
-async function makeTables(server: Server, count: number): Promise<void> {
-  const client = new pg.Client({ connectionString: server.url('many') });
-  await client.connect();
-  try {
-    for (let from = 0; from < count; from += batch)
-      await client.query(`do $do$ begin for i in ${from}..${Math.min(count, from + batch) - 1} loop
-        execute format('create table t%s (id int primary key, kind int, name text, at timestamptz)', i);
-        execute format($q$insert into t%s select g, g %% 7, 'name ' || g, now()
-          from generate_series(1, %s) g$q$, i, case when i % ${largeEvery} = 0 then 3000 + i % 40000 else 20 end);
-        execute format('create index on t%s (kind)', i);
-        execute format('create index on t%s (name, at)', i);
-      end loop; end $do$`);
-    await client.query('analyze');
-  } finally {
-    await client.end();
-  }
 }

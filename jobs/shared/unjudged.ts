@@ -26,19 +26,21 @@ export function groupUnknown(unknown: readonly Unknown[], around: Surroundings):
   const byDoubt = new Map<Doubt, Unknown[]>();
   for (const one of unknown) byDoubt.set(one.doubt, [...(byDoubt.get(one.doubt) ?? []), one]);
   return [...byDoubt].map(([doubt, group]) => {
-    const [largest] = [...group].sort((a, b) => b.sizeBytes - a.sizeBytes);
+    const bySize = [...group].sort((a, b) => b.sizeBytes - a.sizeBytes);
+    const [largest] = bySize;
     if (!largest) throw new Error('a group of nothing');
     const plural = around.kind === 'index' ? 'indexes' : `${around.kind}s`;
     const example = `${group.length > 1 ? 'the largest is ' : ''}${largest.qualified}, ${inBytes(largest.sizeBytes)}`;
     return {
       reason: `${group.length} of ${around.total} ${plural} (${example}): ${reasons[doubt]}`,
-      remedy: remedyFor(doubt, largest.table, around),
+      remedy: remedyFor(doubt, [...new Set(bySize.map(({ table }) => table))], around),
     };
   });
 }
 
 const reasons: Readonly<Record<Doubt, string>> = {
   'no-privilege': 'the role cannot see their statistics',
+  'row-security': 'row level security hides their statistics from the role',
   'no-statistics': 'they have no statistics',
   'stale-statistics': 'their statistics are older than what has changed since',
   'dead-rows': 'rows that died since are still in them',
@@ -47,11 +49,19 @@ const reasons: Readonly<Record<Doubt, string>> = {
   refused: 'the server refused to measure them',
 };
 
-function remedyFor(doubt: Doubt, table: string, { role, version }: Surroundings): string {
+const mostNamed = 20;
+
+/** The largest first. */
+function remedyFor(doubt: Doubt, tables: readonly string[], { role, version }: Surroundings): string {
+  const [table] = tables;
+  const orMeasure = 'or: create extension pgstattuple;';
   if (doubt === 'no-privilege') {
-    const grant = version >= 140_000 ? `grant pg_read_all_data to ${role};` : `grant select on ${table} to ${role};`;
-    return `${grant} -- it can then read table contents; or: create extension pgstattuple;`;
+    const named = tables.slice(0, mostNamed).join(', ');
+    const grant = version >= 140_000 ? `grant pg_read_all_data to ${role};` : `grant select on ${named} to ${role};`;
+    return `${grant} -- it can then read table contents; ${orMeasure}`;
   }
+  if (doubt === 'row-security')
+    return `alter role ${role} bypassrls; -- it then sees all rows of what it may read; ${orMeasure}`;
   if (doubt === 'dead-rows') return `vacuum analyze ${table};`;
   if (doubt === 'no-statistics' || doubt === 'stale-statistics')
     return `analyze ${table}; -- or, to measure in place of estimating: create extension pgstattuple;`;

@@ -1,4 +1,5 @@
 import { type CheckTarget, checkTarget } from '../detect/check.ts';
+import type { AnyJob } from '../detect/job.ts';
 import { PgorderlyError } from '../errors.ts';
 import type { CheckResult, Finding, Flavour, Outcome, Unjudged } from '../model.ts';
 import type { Probe } from '../targets/reader.ts';
@@ -46,15 +47,25 @@ async function sweep({ target, jobs, thresholdsOf }: CheckRequest): Promise<Chec
   try {
     showProgress(`connecting to ${target.name} …`);
     const { version: serverVersion, flavour } = await readServer(target);
-    const entries: JobEntry[] = [];
-    for (const job of jobs) {
-      showProgress(`${job.name} …`);
-      entries.push(toEntry((await checkTarget(job, target, thresholdsOf(job))).result));
-    }
+    const entries = await checkAll({ target, jobs, thresholdsOf });
     return { target: target.name, serverVersion, flavour, startedAt, jobs: entries };
   } finally {
     showProgress('');
   }
+}
+
+/** As in the service: who looks into databases has a connection of its own, and keeps nobody waiting. */
+async function checkAll({ target, jobs, thresholdsOf }: CheckRequest): Promise<JobEntry[]> {
+  const entries = new Map<string, JobEntry>();
+  const run = async (some: readonly AnyJob[]) => {
+    for (const job of some) {
+      showProgress(`${job.name} …`);
+      entries.set(job.name, toEntry((await checkTarget(job, target, thresholdsOf(job))).result));
+    }
+  };
+  const goesIn = ({ scope }: AnyJob) => scope === 'database';
+  await Promise.all([run(jobs.filter((job) => !goesIn(job))), run(jobs.filter(goesIn))]);
+  return jobs.flatMap(({ name }) => entries.get(name) ?? []);
 }
 
 /** The order of severity is the order of the answer. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jobs } from '../../jobs/index.ts';
@@ -31,7 +31,7 @@ export async function generatePages(): Promise<Map<string, string>> {
   const runbooks = await loadRunbooks(runbooksFolder);
   return new Map([
     ['errors.md', page('Error codes', errorTable())],
-    ['jobs.md', page('Jobs', jobs.map(describeJob).join('\n'))],
+    ['jobs.md', page('Jobs', [jobIntroduction, jobTable(), ...jobs.map(describeJob)].join('\n'))],
     ['runbooks.md', page('Runbooks', [...runbooks.values()].map(describeRunbook).join('\n'))],
     ['config.md', page('Configuration', `${configIntroduction}\n${configReference()}`)],
   ]);
@@ -51,6 +51,41 @@ function errorTable(): string {
   return ['| code | meaning |', '|---|---|', ...rows, ''].join('\n');
 }
 
+const jobIntroduction = `Every statement is read-only and bounded: 3 s (5 s inside databases), 100 ms for a lock, 10,000 rows. Which of a job's
+statements are asked depends on what is there. A login that lacks something is told so, with the statement that gives it.
+What a sweep takes is in bench/RESULTS.md of the source.
+`;
+
+function jobTable(): string {
+  const rows = jobs.map((job) => {
+    const { name, title, delivery, schedule } = job;
+    const files = statementFiles(job).length;
+    const cells = [`[${name}](#${name})`, title, delivery, `\`${schedule}\``, placeOf(job), loginOf(job), files];
+    return `| ${cells.join(' | ')} |`;
+  });
+  return [
+    '| job | looks for | delivery | schedule | asks | login | statements |',
+    '|---|---|---|---|---|---|---:|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+const places: Readonly<Record<AnyJob['scope'], string>> = {
+  node: 'each node',
+  target: 'each node, judged together',
+  database: 'each database, once for the cluster',
+};
+
+function placeOf(job: AnyJob): string {
+  return job.scope === 'database' && job.isAskedEverywhere ? 'each database, on every node' : places[job.scope];
+}
+
+function loginOf({ needs }: AnyJob): string {
+  if (needs === 'table-statistics') return '`pg_read_all_data`, or pgstattuple';
+  return needs === 'any-login' ? 'any' : '`pg_monitor`';
+}
+
 function describeJob(job: AnyJob): string {
   const rows = Object.entries(job.thresholds as Record<string, Threshold>).map(
     ([name, one]) => `| \`${name}\` | ${one.default} ${one.unit} | ${one.about} |`,
@@ -61,7 +96,8 @@ function describeJob(job: AnyJob): string {
     '',
     `${job.title}: ${delivery}. Looks every \`${job.schedule}\` (six cron fields, seconds first), fires when found for`,
     `${job.fire.afterSeconds} s without a gap, clears after ${job.clear.samples} looks below ${job.clear.factor} × the thresholds.`,
-    `${needOf(job)}${sourceOf(job)}.`,
+    `${needOf(job)}.`,
+    `${sourceOf(job)}.`,
     '',
     ...(rows.length > 0
       ? ['| threshold | default | what it decides, and its source |', '|---|---|---|', ...rows, '']
@@ -69,20 +105,22 @@ function describeJob(job: AnyJob): string {
   ].join('\n');
 }
 
-function needOf(job: AnyJob): string {
-  const { scope, isForAnyLogin } = job;
-  if (job.scope === 'database') {
-    const where = job.isAskedEverywhere ? 'on every node' : 'once for the cluster';
-    return `Looks into each database that its login may connect to, ${where}`;
-  }
-  const login = isForAnyLogin ? 'Any login will do' : 'Needs a login with `pg_monitor`';
-  return scope === 'target' ? `${login}; judges all nodes together` : login;
+function needOf({ scope, needs }: AnyJob): string {
+  const into = scope === 'database' ? ' that may connect to each database' : '';
+  if (needs === 'any-login') return `Any login will do${into}`;
+  if (needs !== 'table-statistics') return `Needs a login with \`pg_monitor\`${into}`;
+  return `Needs a login${into} and see the statistics of its tables (\`pg_read_all_data\` from 14 on, else \`select\` on each), or \`pg_monitor\` and the extension pgstattuple there`;
 }
 
-function sourceOf({ name }: AnyJob): string {
-  return existsSync(join(folder, '..', 'jobs', `${name}.sql`))
-    ? `; reads with [${name}.sql](../jobs/${name}.sql), which pastes into psql`
-    : ', by what each server says of itself';
+function sourceOf(job: AnyJob): string {
+  const files = statementFiles(job).map((file) => `[${file}](../jobs/${file})`);
+  return files.length > 0 ? `Asks ${placeOf(job)}: ${files.join(', ')}` : 'Goes by what each server says of itself';
+}
+
+/** Which of them are asked depends on what is there; some are asked of each object that is worth it. */
+function statementFiles({ name }: AnyJob): string[] {
+  const files = readdirSync(join(folder, '..', 'jobs')).filter((file) => file.endsWith('.sql'));
+  return files.filter((file) => file.startsWith(`${name}.`)).sort((a, b) => a.length - b.length || a.localeCompare(b));
 }
 
 function describeRunbook({

@@ -146,6 +146,8 @@ async function print(make: () => Promise<string[]>): Promise<void> {
 
 async function end(run: Run): Promise<void> {
   const code = await run();
+  // A pipe takes 64 kB at once: the rest of a long answer would go with this process.
+  await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))));
   // What was printed may have failed: that is told at the next turn.
   await setImmediate();
   process.exit(typeof code === 'number' ? code : 0);

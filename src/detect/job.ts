@@ -70,8 +70,11 @@ export interface Job<F = unknown, T extends Thresholds = Thresholds, M = never> 
   /** A firing alert clears when nothing was found at `factor` × thresholds for `samples` checks in a row. */
   clear: { factor: number; samples: number };
   thresholds: T;
-  /** All that it asks about is shown to any login; else it needs one with `pg_monitor`. */
-  isForAnyLogin?: true;
+  /**
+   * What a login needs to judge all of it: `pg_monitor` where it is left out. With `table-statistics` it goes by those,
+   * which are shown to who may read the table. A sick server shows whether that is so.
+   */
+  needs?: 'any-login' | 'table-statistics';
   /** Facts whose figures are compared before and after a fix, with what a person calls them. */
   measures: Readonly<Record<string, { label: string; unit: Threshold['unit'] }>>;
   /** Facts for the judge, at these thresholds and at the clearing level; the rows of `jobs/<name>.sql` where it is left out. */

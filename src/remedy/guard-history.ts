@@ -1,7 +1,7 @@
 import { readSentWithinADay, readSucceeded } from '../state/run-history.ts';
 import { actsOf } from './act-kind.ts';
 import { formatSeconds } from './before-after.ts';
-import { openPlan, relationOf, statementsOf, tableOf } from './plan.ts';
+import { openPlan, relationOf, statementsOf, subjectOf, tableOf } from './plan.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** An index that swells again so soon has another trouble, which another rebuild hides and does not mend. */
@@ -34,7 +34,9 @@ export async function notJustRebuilt({ context, session, plan }: GuardInput): Pr
  */
 export async function oneDropADay({ context, plan }: GuardInput): Promise<Verdict | null> {
   if (!actsOf(plan).includes('drop-index') || statementsOf(plan, 'undo').length === 0) return null;
-  const last = await readSentWithinADay(context.pool, plan.target, plan.runbook);
+  // The same index once more is no other drop: it ends one that was stopped half-way.
+  const { target, runbook } = plan;
+  const last = await readSentWithinADay(context.pool, { target, runbook, butAbout: subjectOf(plan) });
   return last === null
     ? yes('no other drop within a day')
     : no(

@@ -107,6 +107,8 @@ const ownTimeouts = {
   // What was sent goes on when the bot is lost: another worker finds it by its application_name.
   client_connection_check_interval: '0',
   search_path: 'pg_catalog',
+  // A definition is pasted as it was read: what is one string must stay one.
+  standard_conforming_strings: 'on',
 };
 
 async function setWhereKnown(client: pg.Client, name: string, value: string): Promise<void> {

@@ -16,17 +16,16 @@ export async function readSucceeded(
   return rows.map((row) => ({ id: Number(row.id), plan: row.plan, planHash: row.plan_hash, daysAgo: row.days_ago }));
 }
 
-/** When the runbook was last sent on a target within a day, and by which run; null where it was not. */
+/** When the runbook was last sent on a target within a day, about another subject, and by which run; null where it was not. */
 export async function readSentWithinADay(
   db: Queryable,
-  target: string,
-  runbook: string,
+  { target, runbook, butAbout }: { target: string; runbook: string; butAbout: string },
 ): Promise<{ id: number; secondsAgo: number } | null> {
   const { rows } = await db.query(
     `select id, extract(epoch from clock_timestamp() - sent_at)::float8 as seconds_ago from runs
-     where target = $1 and runbook = $2 and sent_at > clock_timestamp() - interval '1 day'
+     where target = $1 and runbook = $2 and subject <> $3 and sent_at > clock_timestamp() - interval '1 day'
      order by sent_at desc limit 1`,
-    [target, runbook],
+    [target, runbook, butAbout],
   );
   return rows[0] ? { id: Number(rows[0].id), secondsAgo: rows[0].seconds_ago } : null;
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { CheckDocument } from '../../src/cli/check.ts';
@@ -55,6 +55,21 @@ describe.each(majors)('pgorderly check on PostgreSQL %i', (major) => {
     const { jobs } = JSON.parse(deep.out) as CheckDocument;
     expect(jobs[0]?.findings).toMatchObject([{ database: other.name, subject: { kind: 'index', name: 'broken' } }]);
   });
+
+  if (major === newest)
+    it('gives all of a long answer to a reader that takes its time', async () => {
+      await database.run('create table repeated (id integer)');
+      await database.run(`do $$ begin for n in 1..400 loop
+        execute format('create index a_name_that_takes_some_room_%s on repeated (id)', n);
+      end loop; end $$`);
+      const words = ['check', 'duplicate-indexes', '--json', '--threshold', 'duplicate-indexes.minBytes=0'];
+      const command = [process.execPath, program, ...words, '--url', database.url('monitor')];
+      const shell = ['-c', '"$@" | { sleep 2; cat; }', 'sh', ...command];
+      const { stdout } = spawnSync('/bin/sh', shell, { encoding: 'utf8', maxBuffer: 2 ** 24 });
+      await database.run('drop table repeated');
+      expect(stdout.length).toBeGreaterThan(2 ** 18);
+      expect((JSON.parse(stdout) as CheckDocument).jobs[0]?.findings).toHaveLength(399);
+    });
 
   it('never says ok when the login is blind, and names the grant', async () => {
     const ran = await check(['all', '--json'], 'plain');

@@ -73,7 +73,7 @@ test.each([
     /has no public\.nothing\n.*index=<schema>\.<name>/,
   ],
   ['a name without its schema', ['--param', 'index=orders_status'], 1, /"orders_status" is not the name of a relation/],
-  ['no name', [], 1, /"" is not the name of a relation with its schema/],
+  ['no name', [], 1, /index is missing, expected the name of a relation with its schema/],
   ['a parameter that is none', ['--param', 'index'], 2, /--param index is not name=value/],
   [
     'one that it does not take',

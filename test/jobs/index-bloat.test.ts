@@ -111,6 +111,15 @@ describe.each(majors)('index-bloat on PostgreSQL %i', (major) => {
     await found();
   });
 
+  it('does not call one well that has grown since anybody looked at its size', async () => {
+    await make('create table t (id integer)', 'insert into t values (1)', 'create index i on t (id)', settled);
+    await make('insert into t select g from generate_series(1, 50000) g');
+    const { unjudged } = await unknown('they have no statistics');
+    expect(unjudged[0]?.reason).toContain('public.i');
+    await make(settled);
+    await until('it to be well', async () => (await check()).outcome === 'ok');
+  });
+
   it('tells a role that sees no statistics what to grant, and measures once it can', async () => {
     await make(orders, 'create index i on t (id)', 'delete from t where id % 10 <> 0', settled);
     const blind = await check({}, 'monitor');
@@ -118,7 +127,9 @@ describe.each(majors)('index-bloat on PostgreSQL %i', (major) => {
     const grant = major >= 14 ? 'grant pg_read_all_data to monitor;' : 'grant select on public.t to monitor;';
     expect(blind.unjudged[0]?.remedy).toContain(grant);
     await database.run('create extension pgstattuple');
-    expect((await check({}, 'monitor')).findings[0]?.facts).toMatchObject({ method: 'pgstatindex' });
+    // Before 15 the dead rows are still counted for half a second.
+    const finding = await until('the finding', async () => (await check({}, 'monitor')).findings[0]);
+    expect(finding.facts).toMatchObject({ method: 'pgstatindex' });
   });
 
   it('passes over an index that is locked, and goes on with the others', async () => {

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import { type PreparedTransaction, preparedTransactions } from '../../jobs/prepared-transactions.ts';
+import type { Judged } from '../../src/model.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { createDatabase, type Database, majors } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
@@ -25,16 +26,19 @@ describe.each(majors)('prepared-transactions on PostgreSQL %i', (major) => {
     await client.end();
   }
 
-  it.each(['monitor', 'plain'])('finds one as %s, whose session is long gone, until it is ended', async (user) => {
+  it.each([
+    ['monitor', 'critical', true],
+    ['plain', 'warning', null],
+  ])('finds one as %s, whose session is long gone, until it is ended', async (user, severity, holdsOldestXmin) => {
     await prepare('left', 'update orders set v = 2 where id = 1');
     const [finding, ...others] = (await check({ minSeconds: 0 }, user)).findings;
     expect(others).toEqual([]);
     expect(finding).toMatchObject({
-      severity: 'critical',
+      severity,
       database: database.name,
       fingerprint: 'left',
       subject: { kind: 'prepared-transaction', gid: 'left' },
-      facts: { owner: 'app', holdsOldestXmin: true, blocks: 0, relations: 2, modes: ['RowExclusive'] },
+      facts: { owner: 'app', holdsOldestXmin, blocks: 0, relations: 2, modes: ['RowExclusive'] },
       runbooks: [],
     });
     expect(finding?.summary).toContain(`In database ${database.name}, \`commit prepared 'left'\``);
@@ -85,13 +89,23 @@ describe('prepared-transactions', () => {
     ['others wait', { blocks: 1 }, 'critical'],
     ['it holds the oldest xmin', { holdsOldestXmin: true }, 'critical'],
   ])('%s', (_, changes, severity) => {
+    expect(judge(changes)?.severity ?? null).toBe(severity);
+  });
+
+  it('is not said to hold vacuum back where older sessions may be hidden', () => {
+    const finding = judge({ holdsOldestXmin: true }, false);
+    expect(finding).toMatchObject({ severity: 'warning', impact: null });
+    expect(finding?.summary).toContain('Whether it holds vacuum back is hidden from the monitoring role.');
+  });
+
+  function judge(changes: Partial<PreparedTransaction>, seesAll = true): Judged | undefined {
     const { findings } = preparedTransactions.judge([{ ...base, ...changes }], {
       thresholds: { minSeconds: 600, criticalSeconds: 3_600 },
       now: new Date(0),
-      node: { name: 'main', isStandby: false, role: 'monitor', seesAll: true },
+      node: { name: 'main', isStandby: false, role: 'monitor', seesAll },
       protectedBecause: () => null,
       history: () => [],
     });
-    expect(findings[0]?.severity ?? null).toBe(severity);
-  });
+    return findings[0];
+  }
 });

@@ -179,6 +179,18 @@ describe.each(majors)('table-bloat on PostgreSQL %i', (major) => {
     expect(findings[0]?.facts).toMatchObject({ method: 'pgstattuple', confidence: 'measured' });
   });
 
+  it('does not call one well that has grown since anybody looked at its size', async () => {
+    await make('create table t (id int)', 'insert into t values (1)', settled);
+    await make('insert into t select g from generate_series(1, 12000) g');
+    const { unjudged } = await until('it to be unknown', async () => {
+      const one = await check();
+      return one.outcome === 'cannot-judge' && one;
+    });
+    expect(unjudged[0]?.reason).toContain('older than what has changed since');
+    await make(settled);
+    await until('it to be well', async () => (await check()).outcome === 'ok');
+  });
+
   it('tells a role that sees no statistics what to grant, and measures once it can', async () => {
     await make(orders, 'delete from t where id % 10 <> 0', settled);
     const user = 'monitor';
@@ -195,6 +207,19 @@ describe.each(majors)('table-bloat on PostgreSQL %i', (major) => {
     await database.run('drop extension pgstattuple; drop schema tools; drop extension pg_freespacemap');
     await database.run('grant select on t to monitor');
     expect((await found({ user })).facts['method']).toBe('catalog');
+  });
+
+  it('names what lets a role see the statistics of a table whose rows are guarded', async () => {
+    await make(orders, 'delete from t where id % 10 <> 0', settled);
+    await make('grant select on t to monitor', 'alter table t enable row level security');
+    const { unjudged } = await until('the statistics', async () => {
+      const one = await check({ user: 'monitor' });
+      return one.unjudged[0]?.reason.includes('row level security hides their statistics') && one;
+    });
+    expect(unjudged[0]?.remedy).toMatch(/^alter role monitor bypassrls; -- .*; or: create extension pgstattuple;$/);
+    await make('alter role monitor bypassrls');
+    await found({ user: 'monitor' });
+    await make('alter role monitor nobypassrls');
   });
 
   it('reads pages only where it is told to, and then needs no fresh statistics', async () => {

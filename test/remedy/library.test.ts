@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, test } from 'vitest';
 import { loadLibrary, loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
+import { runbook } from './sample-runbook.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -57,13 +58,42 @@ test.each([
     '22: the cleanup has a column least; reindex-index-concurrently takes index_schema, index_name, index_oid, index_file, index_table',
   ],
   ['with a column twice', 'tidy-up', "'a' as what, 'b' as what", '22: the cleanup has two columns what'],
-])('reads a cleanup by a runbook %s', async (_, runbook, select, problem) => {
+])('reads a cleanup by a runbook %s', async (_, then, select, problem) => {
   const params = '{ what: { type: text, default: x, about: x } }';
   write('tidy-up', "```sql progress\nselect :'what'\n```", params);
-  write('my-own', asking(runbook, select));
+  write('my-own', asking(then, select));
   const problems = await loadLibrary(folder).then(
     () => null,
     (error: Error) => error.message,
   );
   expect(problems).toBe(problem && `${folder}/my-own.md:${problem}`);
+});
+
+it('reads our own runbooks', async () => {
+  const found = await loadRunbooks(runbooksFolder);
+  expect([...found.keys()]).toEqual([
+    'cancel-query',
+    'cancel-queued-ddl',
+    'drop-index-concurrently',
+    'drop-invalid-index',
+    'recreate-dropped-index',
+    'reindex-index-concurrently',
+    'terminate-session',
+    'vacuum-table',
+  ]);
+  expect(found.get('terminate-session')?.risk).toBe('medium');
+});
+
+it('reads every .md but the README', async () => {
+  writeFileSync(join(folder, 'README.md'), 'no runbook');
+  writeFileSync(join(folder, 'end-it.md'), runbook());
+  expect([...(await loadRunbooks(folder)).keys()]).toEqual(['end-it']);
+});
+
+it('refuses to load with every problem of every file', async () => {
+  writeFileSync(join(folder, 'a.md'), runbook({ risk: '' }));
+  writeFileSync(join(folder, 'B c.md'), runbook());
+  const error = await loadRunbooks(folder).catch((error) => error);
+  expect(error).toMatchObject({ code: 'runbook-invalid' });
+  expect(error.message).toMatch(/\/B c\.md:1: the name "B c" must be .*\n.*\/a\.md:2: risk is missing/);
 });

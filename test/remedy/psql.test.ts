@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bind } from '../../src/remedy/bind.ts';
-import { loadRunbooks } from '../../src/remedy/library.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
 import { choicesOf, type VariableType, variablesOf } from '../../src/remedy/params.ts';
 import { type Piece, render, scan } from '../../src/remedy/psql.ts';
 import { newest, server } from '../support/servers.ts';
@@ -178,7 +177,7 @@ describe.skipIf(!existsSync(psql))('what we render is what psql would send', () 
   it.each(['on', 'off'])(
     'for every step of our own runbooks, standard_conforming_strings being %s',
     async (setting) => {
-      const runbooks = await loadRunbooks(fileURLToPath(import.meta.resolve('#package/runbooks')));
+      const runbooks = await loadRunbooks(runbooksFolder);
       for (const runbook of runbooks.values()) {
         const params = Object.fromEntries(
           [...variablesOf(runbook.params)].map(([name, type]) => [

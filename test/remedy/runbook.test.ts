@@ -1,36 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
-import { loadRunbooks } from '../../src/remedy/library.ts';
+import { expect, it, test } from 'vitest';
 import { parseRunbook } from '../../src/remedy/runbook.ts';
-
-const head = {
-  title: 'title: End it',
-  for: 'for: [lock-chains]',
-  risk: 'risk: low',
-  class: 'class: settings',
-  node: 'node: any',
-  params: 'params: { pid: { type: integer, about: the process }, name: { type: identifier, about: a table } }',
-  locks: 'locks: none',
-  stop_when: 'stop_when: never',
-  undo: 'undo: none',
-  timeouts: 'timeouts: { statement: 2s, lock: 100 ms, verify: 1min }',
-};
-
-const fences = {
-  precondition: '```sql precondition\nselect 1 from :"name"\n```',
-  act: "```sql act\nselect :'pid'::int;\n```",
-  verify: '```sql verify\nselect true\n```',
-};
-
-function runbook(heads: Partial<typeof head> = {}, blocks: Partial<typeof fences> = {}, more = ''): string {
-  const front = Object.values({ ...head, ...heads }).filter(Boolean);
-  return ['---', ...front, '---', 'Prose.', ...Object.values({ ...fences, ...blocks }), more].join('\n');
-}
-
-const problemsOf = (markdown: string, file = 'runbooks/x.md') => parseRunbook(markdown, file).problems;
+import { problemsOf, runbook } from './sample-runbook.ts';
 
 it('reads a runbook', () => {
   const { runbook: found, problems } = parseRunbook(runbook(), 'runbooks/end-it.md');
@@ -62,69 +32,11 @@ test.each<[string, string, string]>([
     'did you mean "statement"?',
   ],
   ['a wrong choice', runbook({ class: 'class: signl' }), '5: class is "signl", not one of signal, maintain, ddl'],
-  [
-    'a signal to nobody in particular',
-    runbook({ class: 'class: signal', params: 'params: { name: { type: identifier, about: a table } }' }),
-    '5: class signal is about one session: params must have one of type backend',
-  ],
   ['a wrong type', runbook({ locks: 'locks: [a]' }), '8: locks must be text'],
   [
     'a wrong duration',
     runbook({ timeouts: 'timeouts: { statement: 2 sec, lock: 0, verify: 0 }' }),
     '11: timeouts.statement must be a duration',
-  ],
-  [
-    'a wrong parameter type',
-    runbook({ params: 'params: { pid: { type: int, about: x } }' }),
-    '7: params.pid.type is "int", not one of integer, text',
-  ],
-  [
-    'a key of another type of parameter',
-    runbook({ params: "params: { pid: { type: integer, values: ['1'], about: x } }" }),
-    '7: unknown key "params.pid.values"; known here: type, about, default',
-  ],
-  [
-    'an enum without values',
-    runbook({ params: 'params: { pid: { type: enum, values: [], about: x } }' }),
-    '7: params.pid.values is empty',
-  ],
-  [
-    'an enum with a value twice',
-    runbook({ params: 'params: { pid: { type: enum, values: [a, b, a], about: x } }' }),
-    '7: params.pid.values has a value twice',
-  ],
-  [
-    'a default of the wrong type',
-    runbook({ params: 'params: { pid: { type: duration, default: 5 minutes, about: x } }' }),
-    '7: params.pid.default is "5 minutes", expected a duration such as 100ms',
-  ],
-  [
-    'a default that is no choice',
-    runbook({ params: 'params: { pid: { type: enum, values: [a, b], default: c, about: x } }' }),
-    '7: params.pid.default is "c", expected one of a, b',
-  ],
-  [
-    'a backend that is not said to be a transaction or a statement',
-    runbook({ params: 'params: { name: { type: backend, about: x } }' }),
-    '7: params.name.identity is missing',
-  ],
-  [
-    'two parameters for one variable',
-    runbook({
-      params:
-        'params:\n  session: { type: backend, identity: transaction, about: x }\n  pid: { type: integer, about: x }',
-    }),
-    "9: params.pid and session both stand for :'pid'",
-  ],
-  [
-    'a second relation',
-    runbook({ params: 'params: { one: { type: relation, about: x }, name: { type: relation, about: x } }' }),
-    '7: params.name is a second relation',
-  ],
-  [
-    'a parameter that says where',
-    runbook({ params: 'params: { node: { type: text, about: x } }' }),
-    '7: params.node is where it runs; choose another name',
   ],
   [
     'limits that miss a key',
@@ -171,55 +83,9 @@ test.each<[string, string, string]>([
   ],
   ["one of psql's commands", runbook({}, { act: "```sql act\nselect :'pid' \\gset\n```" }), "18: psql's own commands"],
   [
-    'an undeclared parameter',
-    runbook({}, { verify: "```sql verify\nselect\n :'pidd'\n```" }),
-    '22: the parameter pidd is not declared in params; did you mean "pid"?',
-  ],
-  [
-    'a parameter without quotes',
-    runbook({}, { verify: '```sql verify\nselect :pid\n```' }),
-    "21: :pid would be pasted as it is; write :'pid'",
-  ],
-  [
-    'a number as a name',
-    runbook({}, { verify: '```sql verify\nselect :"pid"\n```' }),
-    '21: :"pid" is a name, but pid is declared as integer',
-  ],
-  [
-    'a question whether a parameter is there',
-    runbook({}, { verify: '```sql verify\nselect\n :{?pid}\n```' }),
-    '22: psql replaces :{?pid} by TRUE or FALSE',
-  ],
-  [
-    'a backslash that two settings read in two ways',
-    runbook({}, { verify: "```sql verify\nselect 'x' ~ '\\d'\n```" }),
-    "21: a backslash in a plain string is read in two ways; write E'…' and double it",
-  ],
-  [
     'space that is a letter to psql after the semicolon',
     runbook({}, { verify: '```sql verify\nselect true; \u00a0\n```' }),
     '21: a second statement',
-  ],
-  [
-    'a session that the act knows by its pid alone',
-    runbook(
-      { params: 'params: { session: { type: backend, identity: statement, about: x } }' },
-      { act: "```sql act\nselect pg_cancel_backend(:'pid'::int)\n```" },
-    ),
-    "17: the act does not compare :'backend_start', :'xact_start', :'query_start': it could be about another one",
-  ],
-  [
-    'a relation that the precondition knows by its name alone',
-    runbook(
-      { params: 'params: { t: { type: relation, about: x } }' },
-      { precondition: '```sql precondition\nselect 1 from :"t_schema".:"t_name"\n```' },
-    ),
-    "14: the precondition does not compare :'t_oid': it could be about another one",
-  ],
-  [
-    'an unused parameter',
-    runbook({}, { precondition: '```sql precondition\nselect 1\n```' }),
-    '1: the parameter name is used by no fence',
   ],
 ])('finds %s', (_, markdown, problem) => {
   const problems = problemsOf(markdown);
@@ -253,41 +119,4 @@ it('reports all problems of a file at once, in the order of its lines', () => {
   expect(problems.join('\n')).toMatch(
     /pid is used by no fence[\s\S]*undo is missing[\s\S]*risk is "none"[\s\S]*pod is not declared/,
   );
-});
-
-describe('the library', () => {
-  let folder: string;
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'runbooks-'));
-  });
-  afterEach(() => rm(folder, { recursive: true }));
-
-  it('reads our own runbooks', async () => {
-    const found = await loadRunbooks(fileURLToPath(import.meta.resolve('#package/runbooks')));
-    expect([...found.keys()]).toEqual([
-      'cancel-query',
-      'cancel-queued-ddl',
-      'drop-index-concurrently',
-      'drop-invalid-index',
-      'recreate-dropped-index',
-      'reindex-index-concurrently',
-      'terminate-session',
-      'vacuum-table',
-    ]);
-    expect(found.get('terminate-session')?.risk).toBe('medium');
-  });
-
-  it('reads every .md but the README', async () => {
-    await writeFile(join(folder, 'README.md'), 'no runbook');
-    await writeFile(join(folder, 'end-it.md'), runbook());
-    expect([...(await loadRunbooks(folder)).keys()]).toEqual(['end-it']);
-  });
-
-  it('refuses to load with every problem of every file', async () => {
-    await writeFile(join(folder, 'a.md'), runbook({ risk: '' }));
-    await writeFile(join(folder, 'B c.md'), runbook());
-    const error = await loadRunbooks(folder).catch((error) => error);
-    expect(error).toMatchObject({ code: 'runbook-invalid' });
-    expect(error.message).toMatch(/\/B c\.md:1: the name "B c" must be .*\n.*\/a\.md:2: risk is missing/);
-  });
 });
