@@ -49,9 +49,9 @@ it('carries a run out once at the most, and audits one end of each, whatever hap
 /** All wires are whole, time passes, and what is due is looked for: as long as a run has no verdict. */
 async function settle(world: World): Promise<void> {
   world.replicas.forEach(rejoin);
-  await setPause(world.replicas[0].context.pool, false, 'U0MIRA', null);
   await world.state.run("update pgorderly.runs set expires_at = now() where state = 'proposed'");
   await until('every run to have a verdict', async () => {
+    await setPause(world.replicas[0].context.pool, false, 'U0MIRA', null);
     for (const replica of world.replicas) await sweep(world, replica);
     await sleep(100);
     const { rows } = await world.state.run('select state from pgorderly.runs where finished_at is null');
