@@ -15,7 +15,7 @@ import type { RemedyContext } from './remedy/context.ts';
 import { executeRun } from './remedy/execute.ts';
 import { expireProposals } from './remedy/expire.ts';
 import { recoverRun } from './remedy/recover.ts';
-import type { Runbook } from './remedy/runbook.ts';
+import type { Runbook } from './remedy/runbook/runbook.ts';
 import { beginScheduled, holdRun } from './remedy/schedule.ts';
 import { openChat } from './slack/bolt.ts';
 import type { SlackContext } from './slack/context.ts';

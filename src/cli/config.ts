@@ -3,7 +3,7 @@ import { type Config, isObserveOnly } from '../config/config.ts';
 import { type Loaded, loadConfig } from '../config/load.ts';
 import { countProblems, formatProblem } from '../config/problem.ts';
 import { explain } from '../errors.ts';
-import { loadLibrary } from '../remedy/library.ts';
+import { loadLibrary } from '../remedy/runbook/library.ts';
 
 /** The last line of `config check`: what a right file amounts to, or how much is wrong with it. */
 export function summarize(file: string, { config, problems }: Loaded): string {

@@ -5,9 +5,9 @@ import { createLog } from '../log.ts';
 import { openTarget } from '../open-target.ts';
 import { planByHand } from '../remedy/by-hand.ts';
 import type { RemedyContext } from '../remedy/context.ts';
-import { loadLibrary } from '../remedy/library.ts';
 import { type Preview, previewPlan } from '../remedy/preview.ts';
 import { previewLines } from '../remedy/preview-lines.ts';
+import { loadLibrary } from '../remedy/runbook/library.ts';
 import { StateDatabase } from '../state/database.ts';
 
 export interface PlanOptions {

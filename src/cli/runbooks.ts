@@ -3,9 +3,9 @@ import { jobs } from '../../jobs/index.ts';
 import { readConfig } from '../config/load.ts';
 import { suggest } from '../config/nearest.ts';
 import { PgorderlyError } from '../errors.ts';
-import { loadLibrary, loadRunbooks, readBeside, runbooksFolder } from '../remedy/library.ts';
-import { describeType } from '../remedy/params.ts';
-import type { Runbook } from '../remedy/runbook.ts';
+import { loadLibrary, loadRunbooks, readBeside, runbooksFolder } from '../remedy/runbook/library.ts';
+import { describeType } from '../remedy/runbook/params.ts';
+import type { Runbook } from '../remedy/runbook/runbook.ts';
 
 /** `pgorderly runbooks list`: what can be done about it; with a configuration, also by the runbooks of its own folder. */
 export async function listRunbooks({ config }: { config?: string }): Promise<string> {

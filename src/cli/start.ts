@@ -2,7 +2,7 @@ import { jobs } from '../../jobs/index.ts';
 import { startService } from '../app.ts';
 import { readConfig } from '../config/load.ts';
 import { createLog } from '../log.ts';
-import { loadLibrary } from '../remedy/library.ts';
+import { loadLibrary } from '../remedy/runbook/library.ts';
 
 /** Runs the service until SIGTERM or SIGINT; a second signal ends it at once. */
 export async function start(options: { config: string }): Promise<undefined> {

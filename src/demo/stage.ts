@@ -8,7 +8,7 @@ import { parseConfig } from '../config/load.ts';
 import type { AnyJob } from '../detect/job.ts';
 import { PgorderlyError } from '../errors.ts';
 import { createLog } from '../log.ts';
-import { loadRunbooks, runbooksFolder } from '../remedy/library.ts';
+import { loadRunbooks, runbooksFolder } from '../remedy/runbook/library.ts';
 import { Server } from './server.ts';
 import { type LocalSlack, startLocalSlack } from './slack.ts';
 import { openShop, type Shop, shopSql } from './trouble.ts';

@@ -1,8 +1,8 @@
 import { PgorderlyError } from '../errors.ts';
 import type { Reader } from '../targets/reader.ts';
 import { findBackend, findRelation } from './identify.ts';
-import { type Param, type Params, relationVariables, variablesOf } from './params.ts';
-import type { Runbook } from './runbook.ts';
+import { type Param, type Params, relationVariables, variablesOf } from './runbook/params.ts';
+import type { Runbook } from './runbook/runbook.ts';
 import { checkTyped, takes, withDefaults } from './typed.ts';
 
 interface Typed {

@@ -4,7 +4,7 @@ import type { AnyJob } from '../detect/job.ts';
 import type { Logger } from '../log.ts';
 import type { CheckResult, Risk, RunbookClass } from '../model.ts';
 import type { Policy } from './policy.ts';
-import type { Runbook } from './runbook.ts';
+import type { Runbook } from './runbook/runbook.ts';
 import type { Calendar } from './window.ts';
 
 /** Wakes the worker that looks at what is due; losing one costs time, never correctness. */

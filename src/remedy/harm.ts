@@ -1,5 +1,5 @@
 import { formatBytes, formatSeconds } from './before-after.ts';
-import type { StopWhen } from './runbook.ts';
+import type { StopWhen } from './runbook/runbook.ts';
 import type { ActingSession, Backend } from './session.ts';
 
 /** Since when each session has been seen waiting; a server before 14 doesn't tell. Milliseconds of a steady clock. */

@@ -1,6 +1,6 @@
 import { PgorderlyError } from '../errors.ts';
 import type { Reader } from '../targets/reader.ts';
-import type { RelationIdentity } from './params.ts';
+import type { RelationIdentity } from './runbook/params.ts';
 
 const backendSql = `
   -- Which session, transaction and statement is this pid now?

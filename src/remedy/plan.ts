@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { bind } from './bind.ts';
-import { type RelationIdentity, relationIn } from './params.ts';
 import type { Policy } from './policy.ts';
-import type { Runbook, Step, StopWhen } from './runbook.ts';
+import { bind } from './runbook/bind.ts';
+import { type RelationIdentity, relationIn } from './runbook/params.ts';
+import type { Runbook, Step, StopWhen } from './runbook/runbook.ts';
 
 /** Where a plan acts: told apart from a clone, a failed-over cluster or another server behind the same address. */
 export interface Identity {

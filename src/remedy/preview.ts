@@ -2,13 +2,12 @@ import { codeOf, explain } from '../errors.ts';
 import type { RemedyContext } from './context.ts';
 import { type Estimate, estimateAct } from './estimate.ts';
 import { type Figures, readFigures } from './figures.ts';
-import { weighGuards } from './guard.ts';
+import { weighGuards } from './guards/guards.ts';
+import { no, type Verdict } from './guards/verdict.ts';
 import { findPlace } from './place.ts';
-
 import { type Plan, statementsOf } from './plan.ts';
-import type { Runbook, Step } from './runbook.ts';
+import type { Runbook, Step } from './runbook/runbook.ts';
 import { ActingSession } from './session.ts';
-import { no, type Verdict } from './verdict.ts';
 
 /** What a plan would do, and whether it might, as things are now. */
 export interface Preview {

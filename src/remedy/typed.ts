@@ -1,7 +1,7 @@
 import { suggest } from '../config/nearest.ts';
 import { readOfRelation } from './identify.ts';
-import { faultOf } from './param-values.ts';
-import { choicesOf, type Param, type Params, variablesOf } from './params.ts';
+import { faultOf } from './runbook/param-values.ts';
+import { choicesOf, type Param, type Params, variablesOf } from './runbook/params.ts';
 
 /** What a person writes for a runbook: what identifies a relation or a session beyond its name or pid is read. */
 export function takes(params: Params): string {

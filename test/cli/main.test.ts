@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jobs } from '../../jobs/index.ts';
-import { runbooksFolder } from '../../src/remedy/library.ts';
+import { runbooksFolder } from '../../src/remedy/runbook/library.ts';
 import { pgorderly, program } from '../support/command.ts';
 import { preload, withoutChatAndQueue } from './preload.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkRunbooks } from '../../src/cli/runbooks.ts';
-import { runbooksFolder } from '../../src/remedy/library.ts';
+import { runbooksFolder } from '../../src/remedy/runbook/library.ts';
 import { env, minimal } from '../config/sample.ts';
 import { pgorderly } from '../support/command.ts';
 

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { xminHorizon } from '../../jobs/xmin-horizon.ts';
-import { bind } from '../../src/remedy/bind.ts';
-import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
+import { bind } from '../../src/remedy/runbook/bind.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/runbook/library.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { createDatabase, type Database, majors, openDatabase, standby } from '../support/servers.ts';
 import { until } from '../support/wait.ts';

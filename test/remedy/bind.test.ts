@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, it, test } from 'vitest';
 import { PgorderlyError } from '../../src/errors.ts';
-import { bind } from '../../src/remedy/bind.ts';
-import { scan } from '../../src/remedy/psql.ts';
-import { parseRunbook, type Runbook } from '../../src/remedy/runbook.ts';
+import { bind } from '../../src/remedy/runbook/bind.ts';
+import { scan } from '../../src/remedy/runbook/psql.ts';
+import { parseRunbook, type Runbook } from '../../src/remedy/runbook/runbook.ts';
 
 function runbookOf(act: string, params: string): Runbook {
   const { runbook, problems } = parseRunbook(

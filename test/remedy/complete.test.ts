@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { complete } from '../../src/remedy/complete.ts';
-import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
-import { parseRunbook, type Runbook } from '../../src/remedy/runbook.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/runbook/library.ts';
+import { parseRunbook, type Runbook } from '../../src/remedy/runbook/runbook.ts';
 import { Reader } from '../../src/targets/reader.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { createDatabase, type Database, newest } from '../support/servers.ts';

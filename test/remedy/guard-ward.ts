@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import { afterEach, beforeAll, beforeEach, expect } from 'vitest';
-import { runGuards } from '../../src/remedy/guard.ts';
+import { runGuards } from '../../src/remedy/guards/guards.ts';
+import type { Verdict } from '../../src/remedy/guards/verdict.ts';
 import { findPlace } from '../../src/remedy/place.ts';
 import type { Plan } from '../../src/remedy/plan.ts';
 import { ActingSession, applicationName } from '../../src/remedy/session.ts';
-import type { Verdict } from '../../src/remedy/verdict.ts';
 import type { StoredRun } from '../../src/state/runs.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { openRemedy, planOf, type Remedy, type RemedyOptions } from '../support/remedy.ts';

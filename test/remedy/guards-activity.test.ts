@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { describe, expect, it } from 'vitest';
-import { probeFirstLock } from '../../src/remedy/first-lock.ts';
+import { probeFirstLock } from '../../src/remedy/guards/first-lock.ts';
 import { previewPlan } from '../../src/remedy/preview.ts';
 import { ActingSession } from '../../src/remedy/session.ts';
 import { endOf, expectRefused, pidOf } from '../runbooks/ward.ts';

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
-import { judgeWaits } from '../../src/remedy/guard-transactions.ts';
+import { judgeWaits } from '../../src/remedy/guards/transactions.ts';
 import { endOf, pidOf } from '../runbooks/ward.ts';
 import { majors } from '../support/servers.ts';
 import { acting, refusalOf, saysOf, useGuardWard } from './guard-ward.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { kindOf } from '../../src/remedy/act-kind.ts';
-import { findDefect } from '../../src/remedy/guard-version.ts';
+import { kindOf } from '../../src/remedy/guards/act-kind.ts';
+import { findDefect } from '../../src/remedy/guards/version.ts';
 import { newest } from '../support/servers.ts';
 import { acting, refusalOf, saysOf, useGuardWard } from './guard-ward.ts';
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bind } from '../../src/remedy/bind.ts';
 import { complete } from '../../src/remedy/complete.ts';
-import type { Fence } from '../../src/remedy/fences.ts';
-import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
-import { relationVariables, variablesOf } from '../../src/remedy/params.ts';
-import type { Runbook } from '../../src/remedy/runbook.ts';
+import { bind } from '../../src/remedy/runbook/bind.ts';
+import type { Fence } from '../../src/remedy/runbook/fences.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/runbook/library.ts';
+import { relationVariables, variablesOf } from '../../src/remedy/runbook/params.ts';
+import type { Runbook } from '../../src/remedy/runbook/runbook.ts';
 import { readPairs } from '../../src/slack/commands/pairs.ts';
 import { Reader } from '../../src/targets/reader.ts';
 import { failOnLeaks } from '../support/leaks.ts';

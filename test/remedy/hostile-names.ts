@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { RelationIdentity } from '../../src/remedy/params.ts';
+import type { RelationIdentity } from '../../src/remedy/runbook/params.ts';
 import type { Database } from '../support/servers.ts';
 
 export interface Named extends RelationIdentity {

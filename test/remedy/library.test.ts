@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, test } from 'vitest';
-import { loadLibrary, loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
+import { loadLibrary, loadRunbooks, runbooksFolder } from '../../src/remedy/runbook/library.ts';
 import { runbook } from './sample-runbook.ts';
 
 let folder: string;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { loadLibrary } from '../../src/remedy/library.ts';
+import { loadLibrary } from '../../src/remedy/runbook/library.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { openRemedy, planOf, type Remedy } from '../support/remedy.ts';
 import { createDatabase, type Database, majors, newest } from '../support/servers.ts';

@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bind } from '../../src/remedy/bind.ts';
-import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
-import { choicesOf, type VariableType, variablesOf } from '../../src/remedy/params.ts';
-import { type Piece, render, scan } from '../../src/remedy/psql.ts';
+import { bind } from '../../src/remedy/runbook/bind.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/runbook/library.ts';
+import { choicesOf, type VariableType, variablesOf } from '../../src/remedy/runbook/params.ts';
+import { type Piece, render, scan } from '../../src/remedy/runbook/psql.ts';
 import { newest, server } from '../support/servers.ts';
 
 const psql = '/usr/bin/psql';

@@ -1,4 +1,4 @@
-import type { Runbook } from '../../src/remedy/runbook.ts';
+import type { Runbook } from '../../src/remedy/runbook/runbook.ts';
 import { makeRunbook } from '../support/made-runbook.ts';
 
 /** A row for each time that an act is carried out. */

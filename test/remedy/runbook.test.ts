@@ -1,5 +1,5 @@
 import { expect, it, test } from 'vitest';
-import { parseRunbook } from '../../src/remedy/runbook.ts';
+import { parseRunbook } from '../../src/remedy/runbook/runbook.ts';
 import { problemsOf, runbook } from './sample-runbook.ts';
 
 it('reads a runbook', () => {

@@ -1,4 +1,4 @@
-import { parseRunbook } from '../../src/remedy/runbook.ts';
+import { parseRunbook } from '../../src/remedy/runbook/runbook.ts';
 
 const head = {
   title: 'title: End it',

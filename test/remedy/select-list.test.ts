@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { columnsOf } from '../../src/remedy/select-list.ts';
+import { columnsOf } from '../../src/remedy/runbook/select-list.ts';
 
 test.each<[string, (string | null)[] | null]>([
   ['select 1 as a, b, c.d', ['a', 'b', 'd']],

@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { bind } from '../../src/remedy/bind.ts';
-import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
-import type { Step } from '../../src/remedy/runbook.ts';
+import { bind } from '../../src/remedy/runbook/bind.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/runbook/library.ts';
+import type { Step } from '../../src/remedy/runbook/runbook.ts';
 import type { Database } from '../support/servers.ts';
 
 type Params = Record<string, string>;

@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import { afterEach, beforeAll, expect } from 'vitest';
 import { codeOf } from '../../src/errors.ts';
-import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
-import { variablesOf } from '../../src/remedy/params.ts';
 import { sqlOf } from '../../src/remedy/plan.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/runbook/library.ts';
+import { variablesOf } from '../../src/remedy/runbook/params.ts';
 import type { StoredRun } from '../../src/state/runs.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { openRemedy, planOf, type Remedy, type RemedyOptions } from '../support/remedy.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLog } from '../../src/log.ts';
 import type { RunbookClass, RunState } from '../../src/model.ts';
 import { type Plan, sealPlan } from '../../src/remedy/plan.ts';
-import type { Step } from '../../src/remedy/runbook.ts';
+import type { Step } from '../../src/remedy/runbook/runbook.ts';
 import { readCardFacts, type ShownRun } from '../../src/slack/cards/read.ts';
 import { StateDatabase } from '../../src/state/database.ts';
 import { insertRun, type NewRun } from '../../src/state/runs.ts';

@@ -2,7 +2,7 @@ import { jobs } from '../../jobs/index.ts';
 import { startService } from '../../src/app.ts';
 import { readConfig } from '../../src/config/load.ts';
 import { createLog } from '../../src/log.ts';
-import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/runbook/library.ts';
 
 /** The service of `pgorderly start`, except that it notices a lost worker sooner. */
 const config = readConfig(process.argv[2] ?? '', { env: process.env, jobs });

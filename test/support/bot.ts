@@ -7,7 +7,7 @@ import { jobs } from '../../jobs/index.ts';
 import { type Service, startService, type Timing } from '../../src/app.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { createLog } from '../../src/log.ts';
-import { loadRunbooks, runbooksFolder } from '../../src/remedy/library.ts';
+import { loadRunbooks, runbooksFolder } from '../../src/remedy/runbook/library.ts';
 import type { StrictSlack } from './slack.ts';
 
 export interface BotOptions {

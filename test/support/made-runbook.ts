@@ -1,4 +1,4 @@
-import { parseRunbook, type Runbook } from '../../src/remedy/runbook.ts';
+import { parseRunbook, type Runbook } from '../../src/remedy/runbook/runbook.ts';
 
 export interface Made {
   class: 'signal' | 'maintain' | 'ddl';

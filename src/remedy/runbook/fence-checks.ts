@@ -1,4 +1,4 @@
-import { suggest } from '../config/nearest.ts';
+import { suggest } from '../../config/nearest.ts';
 import type { Fence } from './fences.ts';
 import type { Problem } from './front-matter.ts';
 import { type Params, variablesOf } from './params.ts';

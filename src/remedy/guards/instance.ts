@@ -1,4 +1,4 @@
-import { relationOf } from './plan.ts';
+import { relationOf } from '../plan.ts';
 import { type GuardInput, no, type Verdict } from './verdict.ts';
 
 /**

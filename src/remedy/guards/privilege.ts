@@ -1,5 +1,5 @@
+import { relationOf, statementsOf } from '../plan.ts';
 import { type ActKind, actsOf } from './act-kind.ts';
-import { relationOf, statementsOf } from './plan.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** The role that acts, its name as the server quotes it, and how it stands to a role whose rights it needs. */

@@ -1,5 +1,5 @@
+import { relationOf } from '../plan.ts';
 import { actsOf, buildsIndex } from './act-kind.ts';
-import { relationOf } from './plan.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** What a minor release is known to do wrong; `before` is the first that has it mended, as server_version_num. */

@@ -1,6 +1,6 @@
+import { type Plan, relationOf } from '../plan.ts';
 import { actsOf, buildsIndex } from './act-kind.ts';
 import { describeSession } from './lock-holders.ts';
-import { type Plan, relationOf } from './plan.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** A transaction that has lasted so long will hardly end soon, and the act waits for its end. */

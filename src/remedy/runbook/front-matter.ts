@@ -1,7 +1,7 @@
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { suggest } from '../config/nearest.ts';
-import { risks, runbookClasses } from '../model.ts';
+import { suggest } from '../../config/nearest.ts';
+import { risks, runbookClasses } from '../../model.ts';
 import { faultsOf, Param, variablesOf } from './params.ts';
 
 /** A problem of a runbook's file, by the line that it is on. */

@@ -1,7 +1,7 @@
-import type { StoredRun } from '../state/runs.ts';
-import type { RemedyContext, RemedyNode, RemedyTarget } from './context.ts';
-import type { Plan } from './plan.ts';
-import type { ActingSession } from './session.ts';
+import type { StoredRun } from '../../state/runs.ts';
+import type { RemedyContext, RemedyNode, RemedyTarget } from '../context.ts';
+import type { Plan } from '../plan.ts';
+import type { ActingSession } from '../session.ts';
 
 /** What a guard saw: its words are what chat shows. */
 export interface Verdict {

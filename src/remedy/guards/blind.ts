@@ -1,7 +1,7 @@
 import pg from 'pg';
-import { PgorderlyError } from '../errors.ts';
+import { PgorderlyError } from '../../errors.ts';
+import { relationOf } from '../plan.ts';
 import { describeHolder, findHolders } from './lock-holders.ts';
-import { relationOf } from './plan.ts';
 import { type Guard, type GuardInput, no, type Verdict } from './verdict.ts';
 
 /** Of a lost connection, or a server that ends it: then there is nothing to judge, and nothing to act with. */

@@ -1,5 +1,5 @@
-import { type Plan, relationOf, sqlOf } from './plan.ts';
-import type { ActingSession } from './session.ts';
+import { type Plan, relationOf, sqlOf } from '../plan.ts';
+import type { ActingSession } from '../session.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 export async function notProtected(input: GuardInput): Promise<Verdict | null> {

@@ -1,6 +1,6 @@
-import { readClock } from '../state/schedule.ts';
+import { readClock } from '../../state/schedule.ts';
+import { findOpening, formatMoment, isBound } from '../window.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
-import { findOpening, formatMoment, isBound } from './window.ts';
 
 /** Asked again at the start: between the click and this, a window may have closed, and a freeze been announced. */
 export async function withinWindow({ context, run, target }: GuardInput): Promise<Verdict | null> {

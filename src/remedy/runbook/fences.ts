@@ -1,5 +1,5 @@
 import type { Code, Nodes } from 'mdast';
-import { suggest } from '../config/nearest.ts';
+import { suggest } from '../../config/nearest.ts';
 import type { Problem } from './front-matter.ts';
 import { isBlank, type Piece, scan } from './psql.ts';
 

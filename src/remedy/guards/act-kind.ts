@@ -1,5 +1,5 @@
-import { type Plan, statementsOf } from './plan.ts';
-import { scan } from './psql.ts';
+import { type Plan, statementsOf } from '../plan.ts';
+import { scan } from '../runbook/psql.ts';
 
 /** What a statement does to a relation, as far as rights, locks and known defects differ. */
 export type ActKind = 'reindex' | 'create-index' | 'drop-index' | 'vacuum' | 'analyze' | 'alter' | 'other';

@@ -1,8 +1,8 @@
 import pg from 'pg';
-import { whyInTheWay } from './guard-activity.ts';
+import { type Plan, relationOf } from '../plan.ts';
+import type { ActingSession } from '../session.ts';
+import { whyInTheWay } from './activity.ts';
 import { findHolders } from './lock-holders.ts';
-import { type Plan, relationOf } from './plan.ts';
-import type { ActingSession } from './session.ts';
 
 /** Lock table takes none but these: to a materialized view and a TOAST table the guards' look at pg_locks has to do. */
 const tableSql = `

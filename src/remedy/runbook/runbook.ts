@@ -1,7 +1,7 @@
 import { fromMarkdown } from 'mdast-util-from-markdown';
 import { frontmatterFromMarkdown } from 'mdast-util-frontmatter';
 import { frontmatter } from 'micromark-extension-frontmatter';
-import type { Risk, RunbookClass } from '../model.ts';
+import type { Risk, RunbookClass } from '../../model.ts';
 import { checkFences } from './fence-checks.ts';
 import { type Fence, lineOf, readFences, type StepName } from './fences.ts';
 import { type FrontMatter, parseFrontMatter } from './front-matter.ts';

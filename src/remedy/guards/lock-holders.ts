@@ -1,5 +1,5 @@
-import { formatSeconds } from './before-after.ts';
-import type { ActingSession } from './session.ts';
+import { formatSeconds } from '../before-after.ts';
+import type { ActingSession } from '../session.ts';
 
 /** Who has a lock, or queues for one. */
 export interface Holder {

@@ -1,6 +1,6 @@
+import { relationOf } from '../plan.ts';
+import type { RelationIdentity } from '../runbook/params.ts';
 import { actsOf } from './act-kind.ts';
-import type { RelationIdentity } from './params.ts';
-import { relationOf } from './plan.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** Oids below are the server's own: catalogs, their TOAST tables, the information schema. */

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { codeOf, PgorderlyError } from '../errors.ts';
+import { codeOf, PgorderlyError } from '../../errors.ts';
 import { checkFollowUps } from './follow-ups.ts';
 import { parseRunbook, type Runbook } from './runbook.ts';
 

@@ -1,6 +1,6 @@
-import { formatSeconds } from './before-after.ts';
+import { formatSeconds } from '../before-after.ts';
+import { relationOf } from '../plan.ts';
 import { describeHolder, describeSession, findHolders, type Holder } from './lock-holders.ts';
-import { relationOf } from './plan.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** All that maintain relations with a progress view on each of 12 to 18; ANALYZE shows by its lock. */

@@ -1,7 +1,7 @@
-import { readSentWithinADay, readSucceeded } from '../state/run-history.ts';
+import { readSentWithinADay, readSucceeded } from '../../state/run-history.ts';
+import { formatSeconds } from '../before-after.ts';
+import { openPlan, relationOf, statementsOf, subjectOf, tableOf } from '../plan.ts';
 import { actsOf } from './act-kind.ts';
-import { formatSeconds } from './before-after.ts';
-import { openPlan, relationOf, statementsOf, subjectOf, tableOf } from './plan.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 /** An index that swells again so soon has another trouble, which another rebuild hides and does not mend. */

@@ -1,4 +1,4 @@
-import { suggest } from '../config/nearest.ts';
+import { suggest } from '../../config/nearest.ts';
 import type { Fence } from './fences.ts';
 import { variablesOf } from './params.ts';
 import type { Runbook } from './runbook.ts';

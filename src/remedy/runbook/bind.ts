@@ -1,10 +1,9 @@
-import { PgorderlyError } from '../errors.ts';
+import { PgorderlyError } from '../../errors.ts';
+import { takes } from '../typed.ts';
 import { type Fence, type StepName, stepNames } from './fences.ts';
-
 import { checkValues } from './params.ts';
 import { render } from './psql.ts';
 import type { Runbook, Step } from './runbook.ts';
-import { takes } from './typed.ts';
 
 /**
  * The steps of a runbook for one server, parameters rendered as psql would: `serverVersion` is server_version_num.

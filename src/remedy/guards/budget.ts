@@ -1,7 +1,7 @@
+import { formatBytes } from '../before-after.ts';
+import { relationOf } from '../plan.ts';
+import type { StopWhen } from '../runbook/runbook.ts';
 import { buildsIndex } from './act-kind.ts';
-import { formatBytes } from './before-after.ts';
-import { relationOf } from './plan.ts';
-import type { StopWhen } from './runbook.ts';
 import { type GuardInput, no, type Verdict, yes } from './verdict.ts';
 
 interface Behind {

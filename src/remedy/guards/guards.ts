@@ -1,21 +1,21 @@
-import { explain } from '../errors.ts';
-import type { Unjudged } from '../model.ts';
-import { countSignals } from '../state/runs.ts';
-import { readPause } from '../state/switches.ts';
-import { findTwins } from '../state/targets.ts';
-import { probeSql, toProbe } from '../targets/probe.ts';
-import { noOtherWork, noQueuedDdl, noWraparoundVacuum } from './guard-activity.ts';
-import { maySignal, notProtected, stillTrue } from './guard-backend.ts';
-import { whyBlind } from './guard-blind.ts';
-import { spaceIsForPeople, withinStopLimits } from './guard-budget.ts';
-import { notJustRebuilt, oneDropADay } from './guard-history.ts';
-import { sameInstance } from './guard-instance.ts';
-import { adviseGrant, type Membership, mayAct } from './guard-privilege.ts';
-import { sameRelation, workable } from './guard-relation.ts';
-import { noOldTransactions, noPreparedTransaction } from './guard-transactions.ts';
-import { soundVersion } from './guard-version.ts';
-import { withinWindow } from './guard-window.ts';
+import { explain } from '../../errors.ts';
+import type { Unjudged } from '../../model.ts';
+import { countSignals } from '../../state/runs.ts';
+import { readPause } from '../../state/switches.ts';
+import { findTwins } from '../../state/targets.ts';
+import { probeSql, toProbe } from '../../targets/probe.ts';
+import { noOtherWork, noQueuedDdl, noWraparoundVacuum } from './activity.ts';
+import { maySignal, notProtected, stillTrue } from './backend.ts';
+import { whyBlind } from './blind.ts';
+import { spaceIsForPeople, withinStopLimits } from './budget.ts';
+import { notJustRebuilt, oneDropADay } from './history.ts';
+import { sameInstance } from './instance.ts';
+import { adviseGrant, type Membership, mayAct } from './privilege.ts';
+import { sameRelation, workable } from './relation.ts';
+import { noOldTransactions, noPreparedTransaction } from './transactions.ts';
 import { type Guard, type GuardInput, no, type Verdict, yes } from './verdict.ts';
+import { soundVersion } from './version.ts';
+import { withinWindow } from './window.ts';
 
 /** DEFAULTS: at most this many signals on a target within ten minutes. */
 const maxSignals = 5;
