@@ -6,7 +6,7 @@ import { openPlan, type Plan } from '../remedy/plan.ts';
 import { previewPlan } from '../remedy/preview.ts';
 import { type PreviewLine, previewLines } from '../remedy/preview-lines.ts';
 import { planBest } from '../remedy/propose.ts';
-import { readAlert } from '../state/alerts.ts';
+import { readAlert, type StoredAlert } from '../state/alerts.ts';
 import { readRun } from '../state/runs.ts';
 import { section } from './cards/elements.ts';
 import type { SlackContext } from './context.ts';
@@ -40,7 +40,7 @@ export async function openPlanView(context: SlackContext, client: WebClient, ope
 async function fill({ remedy }: SlackContext, { value, responseUrl }: Opened): Promise<ModalView> {
   const [kind, id] = value.split(':');
   const found = kind === 'run' ? await findRun(remedy, Number(id)) : await findOffer(remedy, Number(id));
-  if (typeof found === 'string') return view([section(plain(found))], null);
+  if ('why' in found) return view([section(plain(found.why)), ...factBlocks(found.alert)], null);
   const preview = await previewPlan(remedy, found);
   const shown = kind === 'run' ? null : { alertId: Number(id), planHash: found.hash, responseUrl };
   return view(previewLines(preview).flatMap(lineBlocks), shown);
@@ -53,19 +53,33 @@ interface Found {
   alertId: number | null;
 }
 
-async function findRun({ pool }: SlackContext['remedy'], id: number): Promise<Found | string> {
+/** There is nothing to plan: what is known all the same. */
+interface NoPlan {
+  why: string;
+  alert: StoredAlert | null;
+}
+
+async function findRun({ pool }: SlackContext['remedy'], id: number): Promise<Found | NoPlan> {
   const run = await readRun(pool, id);
-  if (!run) return `R-${id} is not known any more.`;
+  if (!run) return { why: `R-${id} is not known any more.`, alert: null };
   return { plan: openPlan(run.plan, run.planHash), hash: run.planHash, does: run.does, alertId: run.alertId };
 }
 
-async function findOffer(remedy: SlackContext['remedy'], alertId: number): Promise<Found | string> {
+async function findOffer(remedy: SlackContext['remedy'], alertId: number): Promise<Found | NoPlan> {
   const alert = await readAlert(remedy.pool, alertId);
-  if (!alert || alert.state === 'resolved') return `A-${alertId} is resolved: its job finds it no more.`;
+  if (!alert || alert.state === 'resolved')
+    return { why: `A-${alertId} is resolved: its job finds it no more.`, alert: null };
   const best = await planBest(remedy, alertId, alert.finding);
   if (best) return { plan: best.plan, hash: best.hash, does: best.offer.does, alertId };
   const names = alert.finding.runbooks.map(({ name }) => name).join(', ');
-  return `${alert.target} is observe-only for ${names}, or its policy is off: see nodes[].actions in its configuration.`;
+  const why = `${alert.target} is observe-only for ${names}, or its policy is off: see nodes[].actions in its configuration.`;
+  return { why, alert };
+}
+
+function factBlocks(alert: StoredAlert | null): KnownBlock[] {
+  if (!alert) return [];
+  const { summary, facts } = alert.finding;
+  return [section(plain(summary)), preformatted(JSON.stringify(facts, null, 1))];
 }
 
 function lineBlocks({ label, text, isCode }: PreviewLine): KnownBlock[] {

@@ -66,13 +66,14 @@ describe('reports', () => {
 
   it('let each line open what is known of it', async () => {
     const { ts, blocks } = await nth(1);
-    const buttons = JSON.stringify(blocks).match(/"action_id":"details","text":\{[^}]*\},"value":"(\d+)"/);
-    await slack.click({ user: ana, channel, ts, actionId: 'details', value: buttons?.[1] ?? '' });
+    const buttons = JSON.stringify(blocks).match(/"action_id":"plan","text":\{[^}]*\},"value":"(alert:\d+)"/);
+    await slack.click({ user: ana, channel, ts, actionId: 'plan', value: buttons?.[1] ?? '' });
     const details = await until('the details', async () => {
       const text = textOf({ blocks: (await slack.modal())?.blocks ?? [] });
       return text.includes('"keep"') && text;
     });
     expect(details).toContain('public.one');
+    expect(details).toContain('shop is observe-only for drop-index-concurrently');
     await slack.closeView(ana);
   });
 
@@ -113,9 +114,10 @@ describe('reports', () => {
     await state.run("update pgorderly.reports set made_at = made_at - interval '14 days'");
     const text = textOf(await nth(4));
     expect(text).toContain('shop · 14 days of watching only');
-    expect(text).toContain('1 fix would have been offered; 1 of them still needed at the next look.');
+    expect(text).toMatch(/3 fixes would have been offered; \d of them still needed at the next look\./);
+    expect(text).toContain('drop-index-concurrently* · 2 offered');
     expect(text).toMatch(/terminate-session\* · 1 offered, 1 still needed; (they lasted|none is over yet)/);
-    expect(text).toContain('To have them offered, give it a login: `nodes[].actions.signal`.');
+    expect(text).toContain('To have them offered, give it a login: `nodes[].actions.ddl, nodes[].actions.signal`');
     expect(slack.violations).toEqual([]);
   });
 });
