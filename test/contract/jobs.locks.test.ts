@@ -5,7 +5,7 @@ import type { Server } from '../../src/demo/server.ts';
 import type { CheckResult } from '../../src/model.ts';
 import { makeRowLockStorm, type Storm } from '../support/illness.ts';
 import { failOnLeaks } from '../support/leaks.ts';
-import { createDatabase, type Database, majors, ownServer, standby } from '../support/servers.ts';
+import { createDatabase, type Database, ownServer, sampled, standby } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
 import { type Watch, watch } from './watch.ts';
 
@@ -13,7 +13,7 @@ const isOfNode = (_: CheckResult, index: number) => jobs[index]?.scope !== 'data
 const roles = ['postgres', 'monitor', 'plain'];
 const longTest = 120_000;
 
-describe.each(majors)('on PostgreSQL %i', (major) => {
+describe.each(sampled)('on PostgreSQL %i', (major) => {
   describe('while something is locked in access exclusive mode', () => {
     let database: Database;
     let storm: Storm;

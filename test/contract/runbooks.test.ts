@@ -13,7 +13,7 @@ import type { Runbook } from '../../src/remedy/runbook/runbook.ts';
 import { makeRowLockStorm, type Storm } from '../support/illness.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { psqlAvailable, runPsql } from '../support/psql.ts';
-import { createDatabase, type Database, majors } from '../support/servers.ts';
+import { createDatabase, type Database, sampled } from '../support/servers.ts';
 import { jobFiles, jobsFolder } from './watch.ts';
 
 const runbooks = [...(await loadRunbooks(runbooksFolder)).values()];
@@ -75,7 +75,7 @@ describe.each(runbooks.map((runbook) => [runbook.name, runbook] as const))('%s',
   });
 });
 
-describe.each(majors)('on PostgreSQL %i', (major) => {
+describe.each(sampled)('on PostgreSQL %i', (major) => {
   let database: Database;
   let storm: Storm;
   let client: pg.Client;

@@ -6,7 +6,7 @@ import type { Finding } from '../../src/model.ts';
 import { Reader } from '../../src/targets/reader.ts';
 import { type HotRow, makeHotRow } from '../support/hot-row.ts';
 import { failOnLeaks } from '../support/leaks.ts';
-import { createDatabase, type Database, majors } from '../support/servers.ts';
+import { createDatabase, type Database, sampled } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
 import { factsOf } from './lock-session.ts';
 
@@ -14,7 +14,7 @@ const thresholds = { minWaitSeconds: 4, criticalWaitSeconds: 600, criticalVictim
 /** The pace of the checks is a part of the matter. */
 const everyMs = 700;
 
-describe.each(majors)('a row that 40 sessions update in turn, on PostgreSQL %i', (major) => {
+describe.each(sampled)('a row that 40 sessions update in turn, on PostgreSQL %i', (major) => {
   let database: Database;
   let reader: Reader;
   let hotRow: HotRow | null = null;

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { paramsOf, pidOf } from '../runbooks/ward.ts';
 import { failOnLeaks } from '../support/leaks.ts';
 import { openRemedy, type Remedy } from '../support/remedy.ts';
-import { createDatabase, type Database, majors, newest, server, standby } from '../support/servers.ts';
+import { createDatabase, type Database, majors, newest, sampled, server, standby } from '../support/servers.ts';
 
 const hostile = [
   "'",
@@ -115,7 +115,7 @@ describe.each([...new Set([Math.min(...majors), newest])])('whatever it is calle
   });
 });
 
-describe.each(majors)('a session is told apart to the microsecond on PostgreSQL %i', (major) => {
+describe.each(sampled)('a session is told apart to the microsecond on PostgreSQL %i', (major) => {
   useServers(major);
 
   const settings = [
@@ -148,7 +148,7 @@ describe.each(majors)('a session is told apart to the microsecond on PostgreSQL 
   });
 });
 
-describe.each(majors)('a server is told apart on PostgreSQL %i', (major) => {
+describe.each(sampled)('a server is told apart on PostgreSQL %i', (major) => {
   useServers(major);
 
   it('from itself before it was promoted, and is acted on at once after that', async () => {

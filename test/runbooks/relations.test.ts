@@ -3,11 +3,11 @@ import { openPlan } from '../../src/remedy/plan.ts';
 import type { StoredRun } from '../../src/state/runs.ts';
 import { standStill } from '../support/half-built.ts';
 import type { Remedy } from '../support/remedy.ts';
-import { majors } from '../support/servers.ts';
+import { sampled } from '../support/servers.ts';
 import { until } from '../support/wait.ts';
 import { expectRefusedBefore, readStored, useRelationWard } from './relation-ward.ts';
 
-describe.each(majors)('from a finding to its cure on PostgreSQL %i', (major) => {
+describe.each(sampled)('from a finding to its cure on PostgreSQL %i', (major) => {
   const ward = useRelationWard(major);
   const run = (sql: string) => ward.database.run(sql);
   let remedy: Remedy;
@@ -185,6 +185,13 @@ describe.each(majors)('from a finding to its cure on PostgreSQL %i', (major) => 
   it('index-bloat lets its index be rebuilt', async () => {
     await run('delete from orders where id > 10');
     await run('vacuum analyze orders');
+    // Before 15 they come late: until then the job does not trust the size.
+    await until('its statistics to arrive', async () => {
+      const { rows } = await ward.database.run(
+        "select n_mod_since_analyze = 0 and n_live_tup = 10 as here from pg_stat_user_tables where relname = 'orders'",
+      );
+      return rows[0].here;
+    });
     const asked = await askReported('index-bloat', 'orders_status');
     expect(await remedy.carryOut(asked)).toMatchObject({ state: 'succeeded', beforeAfter: /^size \d+ kB → 16 kB$/ });
   });

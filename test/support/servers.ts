@@ -13,6 +13,8 @@ const allMajors = [12, 13, 14, 15, 16, 17, 18] as const;
 /** Those of `PG=12,18`, else all. */
 export const majors: readonly number[] = (process.env['PG'] ?? allMajors.join(',')).split(',').map(Number);
 export const newest = Math.max(...majors);
+/** For what takes its time and is the same on each: of all majors the oldest, the newest and one between. */
+export const sampled = majors.length === allMajors.length ? [12, 15, newest] : majors;
 
 /** Logins every server has; `monitor`, `actor` and `keeper` (of what `app` owns) are what the README tells to make. */
 const roles = `
